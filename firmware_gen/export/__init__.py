@@ -1,0 +1,1 @@
+"""Ready-to-build projects for the user's own build system."""

@@ -1,0 +1,1 @@
+"""Files in: .tflite and features.json."""

@@ -1,0 +1,1 @@
+"""Sizes, budgets and their presentation."""

@@ -1,0 +1,95 @@
+"""Reads a build folder: its manifest, its model, and proof that both are what the build wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from firmware_gen.errors import InputError
+from firmware_gen.frontend.model import Model
+from firmware_gen.frontend.tflite import read_tflite
+
+SCHEMA_VERSION = 1
+MODEL_FILE = "model.tflite"
+MANIFEST_FILE = "manifest.json"
+
+_REBUILD = "build it again with 'tfser build'"
+
+
+@dataclass(frozen=True, eq=False)
+class BuildFolder:
+    """A folder whose files have the hashes that its manifest gives.
+
+    ``measured`` is the manifest's section of figures: a number, or ``None`` with the reason under
+    the same key in ``reasons``.
+    """
+
+    path: Path
+    target: str
+    model: Model
+    model_bytes: int
+    measured: dict[str, Any]
+    reasons: dict[str, str]
+
+
+def read_build_folder(path: Path) -> BuildFolder:
+    """Read what ``tfser build`` wrote to ``path``.
+
+    Raises
+    ------
+    InputError
+        Not a build folder; a manifest of another version or form; a file that is missing or was
+        changed after the build; a model that is not sound.
+    """
+    manifest = _read_manifest(path)
+    files = _section(manifest, "files", path)
+    if MODEL_FILE not in files:
+        raise InputError("FG-BUILD-01", f"{path / MANIFEST_FILE} lists no {MODEL_FILE}", fix=_REBUILD)
+    for name, digest in files.items():
+        _check_file(path, name, digest)
+    target = manifest.get("target")
+    if not isinstance(target, str):
+        raise InputError("FG-BUILD-02", f"{path / MANIFEST_FILE}: target {target!r}", expected="a name", fix=_REBUILD)
+    content = (path / MODEL_FILE).read_bytes()
+    return BuildFolder(path, target, read_tflite(content), len(content),
+                       _section(manifest, "measured", path), _section(manifest, "reasons", path))
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    file = path / MANIFEST_FILE
+    if not file.is_file():
+        what = "is not a folder" if path.exists() and not path.is_dir() else f"holds no {MANIFEST_FILE}"
+        raise InputError("FG-BUILD-03", f"{str(path)!r} {what if path.exists() else 'does not exist'}",
+                         expected="a folder that 'tfser build' wrote", fix="give the build's --out folder")
+    try:
+        manifest = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError("FG-BUILD-04", f"{file}: {error}", expected="JSON in UTF-8", fix=_REBUILD) from error
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if version != SCHEMA_VERSION:
+        raise InputError("FG-BUILD-05", f"{file}: schema version {version!r}", expected=str(SCHEMA_VERSION),
+                         fix="use the tfser version that built it, or build it again")
+    return manifest
+
+
+def _section(manifest: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
+    section = manifest.get(key)
+    if not isinstance(section, dict):
+        raise InputError("FG-BUILD-06", f"{path / MANIFEST_FILE}: {key!r} is {type(section).__name__}",
+                         expected="an object", fix=_REBUILD)
+    return section
+
+
+def _check_file(path: Path, name: str, digest: Any) -> None:
+    pure = PurePosixPath(name)
+    if pure.is_absolute() or ".." in pure.parts:
+        raise InputError("FG-BUILD-07", f"{path / MANIFEST_FILE} lists {name!r}", expected="paths inside the folder",
+                         fix=_REBUILD)
+    if not (path / name).is_file():
+        raise InputError("FG-BUILD-08", f"{path / name} is missing, and the manifest lists it", fix=_REBUILD)
+    if hashlib.sha256((path / name).read_bytes()).hexdigest() != digest:
+        raise InputError("FG-BUILD-09", f"{path / name} was changed after the build",
+                         expected=f"the SHA-256 in {MANIFEST_FILE}", fix=_REBUILD)

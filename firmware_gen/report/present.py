@@ -1,0 +1,152 @@
+"""A size report as text, JSON, GitHub annotations, GitHub step summary and JUnit XML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree
+
+from firmware_gen.errors import CheckFailed
+from firmware_gen.report.budget import Verdict
+from firmware_gen.report.size import ESTIMATE, Figure, NamedSize, Sizes
+from firmware_gen.report.text import format_table
+from firmware_gen.target import Target
+
+# Characters that XML 1.0 cannot hold, not even escaped.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True)
+class SizeReport:
+    """Everything that ``tfser size`` says. ``baseline`` is another build's sizes, to compare with."""
+
+    target: Target
+    sizes: Sizes
+    verdicts: Sequence[Verdict]
+    baseline: Sizes | None = None
+
+    @property
+    def failed(self) -> list[Verdict]:
+        """Limits that are not kept."""
+        return [verdict for verdict in self.verdicts if not verdict.ok]
+
+    def raise_if_over(self) -> None:
+        """Raise one CheckFailed that names every limit that is not kept."""
+        if self.failed:
+            raise CheckFailed("FG-BUDGET-10", "\n  ".join(verdict.text for verdict in self.failed),
+                              expected="every figure within its limit",
+                              fix="choose a smaller model or a larger board, or raise the budget")
+
+
+def to_text(report: SizeReport) -> str:
+    """The report for a terminal."""
+    board = report.target.board
+    header, rows = _figure_rows(report)
+    lines = [f"{report.target.name} ({board.name}, {board.part})", "",
+             format_table(header, rows, right=range(1, len(header) - 2))]
+    for title, largest in _largest(report):
+        sizes = [(f"  {size.name}", f"{size.size_bytes:,} B") for size in largest]
+        lines += ["", format_table((title, ""), sizes, right=(1,))]
+    verdicts = [f"{'ok  ' if verdict.ok else 'FAIL'}  {verdict.text} [{verdict.limit.origin}]"
+                for verdict in report.verdicts]
+    return "\n".join([*lines, "", *verdicts])
+
+
+def to_dict(report: SizeReport) -> dict[str, Any]:
+    """The report as plain JSON types."""
+    return {
+        "target": report.target.name, "core": report.target.core.name, "board": report.target.board.name,
+        "ok": not report.failed,
+        "figures": {name: _figure_dict(figure, report.baseline) for name, figure in report.sizes.figures.items()},
+        "largest_weights": [_named_dict(size) for size in report.sizes.largest_weights],
+        "largest_activations": [_named_dict(size) for size in report.sizes.largest_activations],
+        "budget": [{"resource": verdict.resource, "used": verdict.used, "limit": verdict.limit.value,
+                    "unit": verdict.unit, "kind": verdict.kind, "origin": verdict.limit.origin,
+                    "ok": verdict.ok, "text": verdict.text} for verdict in report.verdicts],
+    }
+
+
+def to_annotations(report: SizeReport) -> list[str]:
+    """GitHub workflow commands, one for each limit that is not kept; at its line of the budget file."""
+    lines = []
+    for verdict in report.failed:
+        place = {} if verdict.limit.file is None else {"file": str(verdict.limit.file), "line": str(verdict.limit.line)}
+        properties = {**place, "title": f"{verdict.resource} over budget"}
+        written = ",".join(f"{key}={_escape_property(value)}" for key, value in properties.items())
+        lines.append(f"::error {written}::{_escape_data(verdict.text)}")
+    return lines
+
+
+def to_markdown(report: SizeReport) -> str:
+    """A section for ``$GITHUB_STEP_SUMMARY``."""
+    header, rows = _figure_rows(report)
+    verdicts = [("✅" if verdict.ok else "❌", verdict.text) for verdict in report.verdicts]
+    return "\n".join([f"### Size on {report.target.name}", "", *_markdown_table(header, rows), "",
+                      *_markdown_table(("", "budget"), verdicts), ""])
+
+
+def to_junit(report: SizeReport) -> bytes:
+    """One JUnit test case for each limit."""
+    suite = ElementTree.Element("testsuite", name="tfser size", tests=str(len(report.verdicts)),
+                                failures=str(len(report.failed)), errors="0", skipped="0", time="0")
+    for verdict in report.verdicts:
+        case = ElementTree.SubElement(suite, "testcase", classname=f"tfser.size.{report.target.name}",
+                                      name=verdict.resource, time="0")
+        text = _NOT_XML.sub("?", verdict.text)
+        if verdict.ok:
+            ElementTree.SubElement(case, "system-out").text = text
+        else:
+            ElementTree.SubElement(case, "failure", message=text, type="budget").text = text
+    suites = ElementTree.Element("testsuites")
+    suites.append(suite)
+    ElementTree.indent(suites)
+    return ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True) + b"\n"
+
+
+def _figure_rows(report: SizeReport) -> tuple[list[str], list[list[str]]]:
+    header = ["figure", "value", *(["change"] if report.baseline else []), "kind", "how"]
+    rows = []
+    for figure in report.sizes.figures.values():
+        change = [_signed(_change(figure, report.baseline))] if report.baseline else []
+        value = "-" if figure.value is None else f"{figure.value:,}{' B' if figure.unit == 'B' else ''}"
+        rows.append([figure.name, value, *change, figure.kind.upper() if figure.kind == ESTIMATE else figure.kind,
+                     figure.how])
+    return header, rows
+
+
+def _figure_dict(figure: Figure, baseline: Sizes | None) -> dict[str, Any]:
+    result = {"value": figure.value, "unit": figure.unit, "kind": figure.kind, "how": figure.how}
+    return {**result, "change": _change(figure, baseline)} if baseline else result
+
+
+def _named_dict(size: NamedSize) -> dict[str, Any]:
+    return {"name": size.name, "bytes": size.size_bytes}
+
+
+def _change(figure: Figure, baseline: Sizes | None) -> int | None:
+    before = baseline.figures[figure.name].value if baseline else None
+    return None if figure.value is None or before is None else figure.value - before
+
+
+def _signed(change: int | None) -> str:
+    return "-" if change is None else f"{change:+,}" if change else "0"
+
+
+def _largest(report: SizeReport) -> list[tuple[str, Sequence[NamedSize]]]:
+    return [("largest weights", report.sizes.largest_weights),
+            ("largest activations", report.sizes.largest_activations)]
+
+
+def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [header, ["---"] * len(header), *rows]
+    return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines]
+
+
+def _escape_data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escape_property(text: str) -> str:
+    return _escape_data(text).replace(":", "%3A").replace(",", "%2C")

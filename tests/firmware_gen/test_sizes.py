@@ -1,0 +1,129 @@
+"""Figures of a build folder, and build folders that are none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from build_folders import make_build, read_manifest, write_manifest
+
+from firmware_gen.errors import InputError
+from firmware_gen.report.build_folder import read_build_folder
+from firmware_gen.report.size import ESTIMATE, MEASURED, UNKNOWN, measure
+
+
+@pytest.fixture
+def build(tmp_path: Path, shared_models: Path) -> Path:
+    return make_build(tmp_path / "build", (shared_models / "conformer_bn.tflite").read_bytes())
+
+
+def test_figures_of_a_known_model(build: Path) -> None:
+    sizes = measure(read_build_folder(build))
+    figures = {name: (figure.value, figure.kind) for name, figure in sizes.figures.items()}
+    assert figures == {
+        "model_bytes": (139_720, MEASURED),
+        "flash_weights_bytes": (100_941, MEASURED),
+        "flash_code_bytes": (76_604, ESTIMATE),
+        "flash_bytes": (139_720 + 76_604, ESTIMATE),
+        "arena_bytes": (52_208, MEASURED),
+        "stack_bytes": (840, ESTIMATE),
+        "ram_bytes": (53_232 + 840, ESTIMATE),
+        "instructions_per_inference": (None, UNKNOWN),
+    }
+    assert sizes.figures["instructions_per_inference"].how == "nothing ran it"
+    assert all(figure.how for figure in sizes.figures.values())
+
+
+def test_weights_match_an_independent_reader(build: Path) -> None:
+    """The flatbuffers package with TensorFlow Lite Micro's generated schema, buffer by buffer."""
+    schema = pytest.importorskip("tflite_micro.tensorflow.lite.micro.python.schema_py_generated")
+    content = (build / "model.tflite").read_bytes()
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    used = {tensor.buffer for subgraph in model.subgraphs for tensor in subgraph.tensors}
+    lengths = [len(model.buffers[index].data) for index in used if model.buffers[index].data is not None]
+    sizes = measure(read_build_folder(build))
+    assert sizes.figures["flash_weights_bytes"].value == sum(lengths)
+    assert [size.size_bytes for size in sizes.largest_weights] == sorted(lengths, reverse=True)[:5]
+
+
+def test_the_largest_tensors_have_their_names(build: Path) -> None:
+    sizes = measure(read_build_folder(build))
+    assert str(sizes.largest_weights[0]) == "functional_1_1/dense_28_1/Tensordot/MatMul 16384 B"
+    assert str(sizes.largest_activations[0]) == "functional_1_1/MatMul 10000 B"
+
+
+def test_a_count_of_instructions_is_a_figure(tmp_path: Path, shared_models: Path) -> None:
+    content = (shared_models / "kws_ref_model.tflite").read_bytes()
+    folder = make_build(tmp_path / "build", content, instructions_per_inference=7_640_000)
+    figure = measure(read_build_folder(folder)).figures["instructions_per_inference"]
+    assert (figure.value, figure.kind) == (7_640_000, MEASURED)
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, True, "52208", [1]])
+def test_a_figure_that_is_no_count_is_refused(tmp_path: Path, shared_models: Path, value: Any) -> None:
+    content = (shared_models / "kws_ref_model.tflite").read_bytes()
+    with pytest.raises(InputError, match="FG-SIZE-02"):
+        measure(read_build_folder(make_build(tmp_path / "build", content, arena_bytes=value)))
+
+
+def test_a_build_without_arena_is_refused(tmp_path: Path, shared_models: Path) -> None:
+    content = (shared_models / "kws_ref_model.tflite").read_bytes()
+    with pytest.raises(InputError, match="FG-SIZE-01"):
+        measure(read_build_folder(make_build(tmp_path / "build", content, arena_bytes=None)))
+
+
+def test_folders_that_are_no_builds(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    for name, said in (("none", "does not exist"), ("file", "is not a folder"), ("empty", "holds no manifest.json")):
+        with pytest.raises(InputError, match=f"FG-BUILD-03.*{said}"):
+            read_build_folder(tmp_path / name)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000])
+def test_a_manifest_that_is_not_json_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "manifest.json").write_bytes(content)
+    with pytest.raises(InputError, match="FG-BUILD-04"):
+        read_build_folder(tmp_path)
+
+
+@pytest.mark.parametrize("manifest", [[], 1, None, {}, {"schema_version": 2}, {"schema_version": "1"}])
+def test_a_manifest_of_another_version_is_refused(tmp_path: Path, manifest: Any) -> None:
+    write_manifest(tmp_path, manifest)
+    with pytest.raises(InputError, match="FG-BUILD-05"):
+        read_build_folder(tmp_path)
+
+
+@pytest.mark.parametrize(("changes", "code"), [
+    ({"files": {}}, "FG-BUILD-01"), ({"target": None}, "FG-BUILD-02"), ({"files": None}, "FG-BUILD-06"),
+    ({"measured": 3}, "FG-BUILD-06"), ({"reasons": []}, "FG-BUILD-06"),
+])
+def test_a_manifest_of_another_form_is_refused(build: Path, changes: dict[str, Any], code: str) -> None:
+    write_manifest(build, {**read_manifest(build), **changes})
+    with pytest.raises(InputError, match=code):
+        read_build_folder(build)
+
+
+@pytest.mark.parametrize(("name", "code"), [("../model.tflite", "FG-BUILD-07"), ("/etc/hostname", "FG-BUILD-07"),
+                                            ("gone.json", "FG-BUILD-08"), ("", "FG-BUILD-08")])
+def test_a_file_outside_or_missing_is_refused(build: Path, name: str, code: str) -> None:
+    manifest = read_manifest(build)
+    manifest["files"][name] = "0" * 64
+    write_manifest(build, manifest)
+    with pytest.raises(InputError, match=code):
+        read_build_folder(build)
+
+
+def test_a_file_changed_after_the_build_is_refused(build: Path) -> None:
+    content = bytearray((build / "model.tflite").read_bytes())
+    content[-1] ^= 1
+    (build / "model.tflite").write_bytes(content)
+    with pytest.raises(InputError, match=r"FG-BUILD-09.*changed after the build"):
+        read_build_folder(build)
+
+
+def test_a_model_that_is_not_sound_is_refused(tmp_path: Path) -> None:
+    folder = make_build(tmp_path / "build", b"not a model, but the hash is right")
+    with pytest.raises(InputError, match="FG-TFL"):
+        read_build_folder(folder)

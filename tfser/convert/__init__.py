@@ -1,0 +1,1 @@
+"""Merged model to full-integer int8 .tflite."""

@@ -1,0 +1,64 @@
+"""The clips that set a model's int8 ranges, kept beside its checkpoint as ``calibration.npz``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tfser.convert.calibrate import stratified
+from tfser.errors import InputError
+from tfser.models.archive import read_archive, write_archive
+
+KIND = "calibration set"
+FILE_NAME = "calibration.npz"
+# As many clips as fit this: some 70 of 2 s at a hop of 20 ms. More did not change the agreement.
+MAX_BYTES = 280_000
+
+
+@dataclass(frozen=True, eq=False)
+class CalibrationSet:
+    """Normalised features ``x`` [shape=(n, frames, mel_bands)] float32 and ``labels`` [shape=(n,)] int."""
+
+    x: np.ndarray
+    labels: np.ndarray
+
+
+def save_calibration(path: Path, x: np.ndarray, labels: np.ndarray) -> None:
+    """Choose clips, the labels as equally as can be, and write them in 8 bits a value.
+
+    Parameters
+    ----------
+    x : np.ndarray [shape=(n, frames, mel_bands)], float32
+        Normalised features of the training speakers.
+    labels : np.ndarray [shape=(n,)], int
+
+    Notes
+    -----
+    A stored value is off by at most half of 1/255 of the set's range, whose ends are kept: what
+    the model's int8 input, whose range this is, could not tell apart either.
+    """
+    chosen = stratified(labels, max(1, MAX_BYTES // x[0].size))
+    low, high = float(x[chosen].min()), float(x[chosen].max())
+    step = (high - low) / 255 or 1.0
+    codes = np.rint((x[chosen] - low) / step).astype(np.uint8)
+    write_archive(path, KIND, {"low": low, "step": step}, {"codes": codes, "labels": labels[chosen].astype(np.uint8)})
+
+
+def load_calibration(path: Path) -> CalibrationSet:
+    """Read back what `save_calibration` wrote.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged, or not a calibration set.
+    """
+    document, arrays = read_archive(path, KIND)
+    codes, labels = arrays.get("codes"), arrays.get("labels")
+    numbers = all(isinstance(document.get(name), float) for name in ("low", "step"))
+    if codes is None or labels is None or not numbers or codes.ndim != 3 or labels.shape != codes.shape[:1]:
+        raise InputError("TF-CAL-02", f"calibration set {str(path)!r} without clips and their labels",
+                         expected="a file that tfser train wrote beside its checkpoint", fix="train again")
+    x = (document["low"] + document["step"] * codes.astype(np.float64)).astype(np.float32)
+    return CalibrationSet(x, labels.astype(np.int64))

@@ -1,0 +1,37 @@
+"""Berlin Database of Emotional Speech (EMO-DB): 535 utterances, 10 actors, 7 emotions, German.
+
+File names such as ``03a01Fa``: speaker 03, text a01, emotion F, version a.
+
+References
+----------
+Burkhardt, Paeschke, Rolfes, Sendlmeier, Weiss: A Database of German Emotional Speech, Interspeech 2005.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tfser.corpora.manifest import Corpus, Utterance, from_file_names, look_up
+
+# The letters are initials of the German words (Wut, Langeweile, Ekel, Angst, Freude, Trauer, neutral).
+EMOTIONS = {"W": "anger", "L": "boredom", "E": "disgust", "A": "fear", "F": "happiness", "N": "neutral",
+            "T": "sadness"}
+LABELS = ("anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness")
+# Men 03, 10, 11, 12, 15 and women 08, 09, 13, 14, 16, alternating: consecutive pairs have both.
+SPEAKERS = ("03", "08", "10", "09", "11", "13", "12", "14", "15", "16")
+_NAME = re.compile(r"(?P<speaker>\d\d)(?P<text>[a-z]\d\d)(?P<emotion>[A-Z])[a-z]")
+
+
+def load(root: Path) -> Corpus:
+    """Every EMO-DB utterance below ``root``; raises as ``from_file_names`` and ``look_up`` do."""
+    return from_file_names("emodb", LABELS, SPEAKERS, parse, root)
+
+
+def parse(path: Path) -> Utterance | None:
+    """The utterance that a file name describes; ``None`` if it does not have EMO-DB's form."""
+    match = _NAME.fullmatch(path.stem)
+    if match is None:
+        return None
+    label = look_up(EMOTIONS, match["emotion"], "emotion", path)
+    return Utterance(path.stem, path, match["speaker"], label, match["text"])

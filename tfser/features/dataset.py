@@ -1,0 +1,58 @@
+"""The features of a whole corpus in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfser.audio.io import is_silent, read_audio
+from tfser.corpora.manifest import Corpus
+from tfser.errors import InputError
+from tfser.features.logmel import log_mel
+from tfser.features.normalise import level_normalise, loudest_clip
+from tfser.spec import FeatureSpec
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """One clip an utterance, in the corpus's order.
+
+    ``x`` [shape=(n, frames, mel_bands)] float32 is level-normalised and not yet band-normalised, which
+    depends on the split; ``labels`` [shape=(n,)] int64 index ``Corpus.labels``; ``speakers`` and ``ids``
+    [shape=(n,)] are strings; ``skipped`` names the silent recordings that were left out.
+    """
+
+    x: np.ndarray
+    labels: np.ndarray
+    speakers: np.ndarray
+    ids: np.ndarray
+    skipped: tuple[str, ...]
+
+
+def corpus_features(corpus: Corpus, spec: FeatureSpec) -> FeatureSet:
+    """Read every recording of a corpus; of one longer than a clip, the loudest ``spec.clip_samples`` are used.
+
+    Raises
+    ------
+    InputError
+        A recording cannot be read (see ``read_audio``), or all are silent.
+    """
+    clips, kept, skipped = [], [], []
+    for utterance in corpus.utterances:
+        y = read_audio(utterance.path, spec.sample_rate_hz)
+        if is_silent(y):
+            skipped.append(utterance.id)
+            continue
+        clips.append(level_normalise(log_mel(loudest_clip(y, spec), spec), spec))
+        kept.append(utterance)
+    if not clips:
+        raise InputError("TF-FEAT-11", f"{corpus.name} with {len(skipped)} recordings, all silent",
+                         expected="recordings with speech", fix="check the corpus folder")
+    return FeatureSet(
+        x=np.stack(clips),
+        labels=np.array([corpus.labels.index(utterance.label) for utterance in kept]),
+        speakers=np.array([utterance.speaker for utterance in kept]),
+        ids=np.array([utterance.id for utterance in kept]),
+        skipped=tuple(skipped),
+    )

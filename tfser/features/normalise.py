@@ -1,0 +1,143 @@
+"""Loudness and channel taken out of the features; longer recordings cut into clips."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from tfser.errors import InputError
+from tfser.features.check import check_spec, require_fitted
+from tfser.features.logmel import log_mel
+from tfser.spec import FeatureSpec
+
+#: Nats. A band that hardly varies in training (above the recordings' bandwidth) must not amplify noise.
+MIN_BAND_STD = 0.1
+
+
+def level_rank(spec: FeatureSpec) -> int:
+    """Position, in a clip's ascending values, of the one that stands for its level.
+
+    An element and not an interpolation: the device selects it without sorting.
+    """
+    return math.floor(spec.level_percentile / 100 * (spec.frames * spec.mel_bands - 1))
+
+
+def min_level(spec: FeatureSpec) -> float:
+    """Lowest level (nats) of a clip: there ``log_floor`` comes out as ``level_floor_nats``, so silence stays silent."""
+    return float(np.float32(math.log(spec.log_floor) - spec.level_floor_nats))
+
+
+def level_normalise(x: np.ndarray, spec: FeatureSpec) -> np.ndarray:
+    """Subtract the clip's level and floor the result: ``max(x - level, level_floor_nats)``.
+
+    The level is the ``level_percentile``-th percentile of the clip's values (:func:`level_rank`), at
+    least :func:`min_level`. A gain of the recording moves ``x`` and the level alike and cancels.
+
+    Parameters
+    ----------
+    x : np.ndarray [shape=(frames, mel_bands)], float32, nats
+
+    Returns
+    -------
+    np.ndarray [shape=(frames, mel_bands)], float32, nats
+    """
+    rank = level_rank(spec)
+    level = max(np.partition(x, rank, axis=None)[rank], np.float32(min_level(spec)))
+    return np.maximum(x - level, np.float32(spec.level_floor_nats))
+
+
+def fit_bands(clips: np.ndarray, spec: FeatureSpec) -> FeatureSpec:
+    """The specification with mean and standard deviation of each band (at least ``MIN_BAND_STD``).
+
+    Parameters
+    ----------
+    clips : np.ndarray [shape=(n, frames, mel_bands)], nats
+        Level-normalised clips of the training speakers, and of no others.
+
+    Raises
+    ------
+    InputError
+        There are no clips.
+    """
+    if not len(clips):
+        raise InputError("TF-FEAT-04", "no clips to fit the band normalisation to",
+                         expected="clips of training speakers", fix="check the corpus and the split")
+    mean = clips.mean(axis=(0, 1), dtype=np.float64)
+    std = np.maximum(clips.std(axis=(0, 1), dtype=np.float64), MIN_BAND_STD)
+    return check_spec(dataclasses.replace(spec, band_mean=_floats(mean), band_std=_floats(std)))
+
+
+def band_normalise(x: np.ndarray, spec: FeatureSpec) -> np.ndarray:
+    """``(x - band_mean) / band_std`` for x [shape=(..., mel_bands)], float32.
+
+    Raises
+    ------
+    InputError
+        The specification was not fitted.
+    """
+    mean, std = require_fitted(spec)
+    return (x - mean) / std
+
+
+def features(y: np.ndarray, spec: FeatureSpec) -> np.ndarray:
+    """The whole chain for one clip: log-mel, level, bands.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(samples,)]
+        At ``spec.sample_rate_hz``; padded with zeros or cut to ``spec.clip_samples``.
+    spec : FeatureSpec
+        Fitted (see :func:`fit_bands`).
+
+    Returns
+    -------
+    x : np.ndarray [shape=(frames, mel_bands)], float32
+    """
+    return band_normalise(level_normalise(log_mel(y, spec), spec), spec)
+
+
+def loudest_clip(y: np.ndarray, spec: FeatureSpec) -> np.ndarray:
+    """The ``clip_samples`` of a recording that hold the most energy: speech, and not the pause before it.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(samples,)]
+
+    Returns
+    -------
+    clip : np.ndarray [shape=(at most clip_samples,)]
+        All of ``y`` if it fits.
+    """
+    length = spec.clip_samples
+    if len(y) <= length:
+        return y
+    energy = np.concatenate([[0.0], np.cumsum(np.square(y, dtype=np.float64))])
+    start = int(np.argmax(energy[length:] - energy[:-length]))
+    return y[start : start + length]
+
+
+def windows(y: np.ndarray, spec: FeatureSpec) -> np.ndarray:
+    """Cut a recording into clips that overlap by half; the last one ends with the recording.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(samples,)]
+
+    Returns
+    -------
+    clips : np.ndarray [shape=(n, clip_samples)], float32
+        One clip, padded with zeros at its end, if the recording fits.
+    """
+    length = spec.clip_samples
+    if len(y) <= length:
+        return np.pad(y, (0, length - len(y)))[np.newaxis].astype(np.float32)
+    last = len(y) - length
+    starts = [*range(0, last, length // 2), last]
+    return np.stack([y[start : start + length] for start in starts]).astype(np.float32)
+
+
+def _floats(values: np.ndarray) -> tuple[float, ...]:
+    """Rounded to float32, which is what the device stores."""
+    return tuple(float(value) for value in values.astype(np.float32))

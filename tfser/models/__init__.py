@@ -1,0 +1,1 @@
+"""Backbones in tf_keras, with High-Rank Factorization in training."""

@@ -1,0 +1,170 @@
+"""Layers of one operation each, so that every tensor between them can carry its own int8 range.
+
+A composite layer hides its inner tensors from quantisation, and what is hidden stays in float.
+All of them work on a fixed number of frames; the batch is free in training and 1 on the device.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tfser.keras import keras, tf
+
+register = keras.saving.register_keras_serializable(package="tfser")
+
+
+class _Configured(keras.layers.Layer):
+    """A layer whose constructor arguments, named in ``SETTINGS``, are its configuration."""
+
+    SETTINGS: tuple[str, ...] = ()
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **{name: getattr(self, name) for name in self.SETTINGS}}
+
+
+@register
+class MatMul(_Configured):
+    """``a @ b`` over the last two axes (BATCH_MATMUL), ``b`` transposed on request."""
+
+    SETTINGS = ("transpose_b",)
+
+    def __init__(self, transpose_b: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.transpose_b = transpose_b
+
+    def call(self, inputs: list[Any]) -> Any:
+        return tf.matmul(inputs[0], inputs[1], transpose_b=self.transpose_b)
+
+
+@register
+class Mean(_Configured):
+    """Mean over one axis (MEAN)."""
+
+    SETTINGS = ("axis", "keepdims")
+
+    def __init__(self, axis: int, keepdims: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+        self.keepdims = keepdims
+
+    def call(self, inputs: Any) -> Any:
+        return tf.reduce_mean(inputs, axis=self.axis, keepdims=self.keepdims)
+
+
+@register
+class AddConstant(_Configured):
+    """Add one number, such as the epsilon of a norm (ADD)."""
+
+    SETTINGS = ("value",)
+
+    def __init__(self, value: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.value = value
+
+    def call(self, inputs: Any) -> Any:
+        return inputs + self.value
+
+
+@register
+class Rsqrt(keras.layers.Layer):
+    """``1 / sqrt(x)`` (RSQRT)."""
+
+    def call(self, inputs: Any) -> Any:
+        return tf.math.rsqrt(inputs)
+
+
+@register
+class Scale(keras.layers.Layer):
+    """Multiply each channel by a trained number (MUL)."""
+
+    def build(self, input_shape: Any) -> None:
+        self.gamma = self.add_weight("gamma", shape=(input_shape[-1],), initializer="ones")
+
+    def call(self, inputs: Any) -> Any:
+        return inputs * self.gamma
+
+
+@register
+class Shift(keras.layers.Layer):
+    """Add a trained number to each channel (ADD)."""
+
+    def build(self, input_shape: Any) -> None:
+        self.beta = self.add_weight("beta", shape=(input_shape[-1],), initializer="zeros")
+
+    def call(self, inputs: Any) -> Any:
+        return inputs + self.beta
+
+
+@register
+class HardSwish(keras.layers.Layer):
+    """``x * relu6(x + 3) / 6`` (HARD_SWISH)."""
+
+    def call(self, inputs: Any) -> Any:
+        return inputs * tf.nn.relu6(inputs + 3.0) * (1.0 / 6.0)
+
+
+@register
+class SinusoidalPositions(keras.layers.Layer):
+    """Add the sine and cosine position code of Vaswani et al. 2017 to ``(batch, 1, frames, d)``."""
+
+    def build(self, input_shape: Any) -> None:
+        frames, width = int(input_shape[-2]), int(input_shape[-1])
+        position = np.arange(frames)[:, None] / 10000.0 ** (np.arange(0, width, 2) / width)[None, :]
+        code = np.zeros((frames, width), np.float32)
+        code[:, 0::2] = np.sin(position)
+        code[:, 1::2] = np.cos(position)[:, : width // 2]
+        self.code = code
+
+    def call(self, inputs: Any) -> Any:
+        return inputs + self.code
+
+
+@register
+class SplitHeads(_Configured):
+    """``(batch, 1, frames, d)`` to ``(batch * windows, heads, window, d / heads)``.
+
+    Windows are consecutive blocks of ``window`` frames that attend only inside themselves: no
+    additive mask, whose -1e9 would take the whole int8 range of the scores.
+    """
+
+    SETTINGS = ("heads", "window")
+
+    def __init__(self, heads: int, window: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.heads = heads
+        self.window = window
+
+    def call(self, inputs: Any) -> Any:
+        blocks = tf.reshape(inputs, [-1, self.window, self.heads, inputs.shape[-1] // self.heads])
+        return tf.transpose(blocks, [0, 2, 1, 3])
+
+
+@register
+class MergeHeads(_Configured):
+    """The inverse of `SplitHeads`: back to ``(batch, 1, frames, d)``."""
+
+    SETTINGS = ("frames",)
+
+    def __init__(self, frames: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.frames = frames
+
+    def call(self, inputs: Any) -> Any:
+        _, heads, _, head_width = inputs.shape
+        return tf.reshape(tf.transpose(inputs, [0, 2, 1, 3]), [-1, 1, self.frames, heads * head_width])
+
+
+_ACTIVATIONS = {
+    "relu": lambda name: keras.layers.ReLU(name=name),
+    "relu6": lambda name: keras.layers.ReLU(6.0, name=name),
+    "hard_swish": lambda name: HardSwish(name=name),
+    "swish": lambda name: keras.layers.Activation("swish", name=name),
+    "tanh": lambda name: keras.layers.Activation("tanh", name=name),
+}
+
+
+def activate(x: Any, activation: str, name: str) -> Any:
+    """Apply one of ``tfser.spec.ACTIVATIONS``; the model builder has refused any other."""
+    return _ACTIVATIONS[activation](name)(x)

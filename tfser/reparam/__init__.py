@@ -1,0 +1,1 @@
+"""deHRF: chains of linear layers collapsed into one, with a certificate."""

@@ -1,0 +1,1 @@
+"""Checks of a .tflite file: sound, int8, runnable, accurate."""
