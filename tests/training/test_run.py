@@ -41,7 +41,7 @@ def data(corpus):
 
 @pytest.fixture(scope="module")
 def training(corpus):
-    model = ModelSpec("convtransformer", corpus.labels, hrf=HrfSpec(2, 2, ("ffn1",)))
+    model = ModelSpec("convtransformer", corpus.labels, norm="layer", hrf=HrfSpec(2, 2, ("ffn1",)))
     return Training(model, FeatureSpec(), TrainSpec(epochs=3, batch_size=8), speaker_split(corpus, folds=4, fold=1))
 
 

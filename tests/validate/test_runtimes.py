@@ -14,6 +14,7 @@ from tflite_builder import edit, small_model
 
 from firmware_gen.frontend.tflite import read_tflite
 from tfser.errors import CheckFailed, InputError, ToolError
+from tfser.validate import runtimes
 from tfser.validate.doctor import examine, runnable
 from tfser.validate.runtimes import (
     RESOLVERS,
@@ -104,6 +105,13 @@ def test_a_missing_interpreter_is_a_missing_tool(package, run, tmp_path, monkeyp
     with pytest.raises(ToolError, match=r"TF-RUN-01.*not on this machine") as caught:
         run(small_model(), INPUTS)
     assert caught.value.exit_code == 3 and package.replace("_", "-") in caught.value.fix
+
+
+def test_time_runs_out(monkeypatch):
+    monkeypatch.setattr(runtimes, "TIMEOUT_S", 0.01)
+    monkeypatch.setattr(runtimes, "TIMEOUT_PER_INPUT_S", 0.0)
+    with pytest.raises(CheckFailed, match=r"TF-RUN-03: LiteRT did not end within 0\.01 s"):
+        run_litert(small_model(), INPUTS)
 
 
 def test_time_runs_out_for_a_child_and_its_children(tmp_path):

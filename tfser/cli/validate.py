@@ -45,7 +45,7 @@ def command(model_path: Path, against: Path | None, corpus_name: str | None, roo
         raise click.UsageError("--corpus and --root go together")
     model, content = read_model(model_path)
     reference = _reference(model_path, model, against, corpus_name, root)
-    log.print(f"running {model_path.name} under LiteRT and TensorFlow Lite Micro")
+    log.print(f"running {model_path.name} under LiteRT and TensorFlow Lite Micro", markup=False, soft_wrap=True)
     validation = validate_model(model, content, **reference)
     if as_json:
         print_json({"model": str(model_path), "model_bytes": len(content), **validation.to_dict()})
@@ -120,7 +120,7 @@ def _corpus(scored: Scored, name: str, root: Path) -> tuple[Any, Any]:
 def _print(validation: Validation, title: str) -> None:
     """The table of checks, then what was found."""
     console = Console(highlight=False)
-    table = Table(title=title, title_justify="left", show_edge=False, box=None, pad_edge=False)
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
     for header in ("check", "", "what was found"):
         table.add_column(header)
     for check in validation.checks:

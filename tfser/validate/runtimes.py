@@ -27,7 +27,9 @@ from tfser.validate.worker import ARENA_LIMIT_BYTES
 #: in int8): a model with these runs on the optimised ones.
 RESOLVERS = {"reference": ("BUILTIN_REF", "BUILTIN_WITHOUT_DEFAULT_DELEGATES"),
              "optimized": ("BUILTIN_WITHOUT_DEFAULT_DELEGATES",), "xnnpack": ("BUILTIN",)}
-TIMEOUT_S = 300.0
+# Time for start-up and for the bisection of the arena, and for each input: a hundred times what
+# the largest backbone takes.
+TIMEOUT_S, TIMEOUT_PER_INPUT_S = 120.0, 20.0
 
 _NAMES = {"litert": "LiteRT", "tflite_micro": "TensorFlow Lite Micro", "micro_arena": "TensorFlow Lite Micro"}
 _PACKAGES = {"litert": "ai-edge-litert", "tflite_micro": "tflite-micro", "micro_arena": "tflite-micro"}
@@ -35,8 +37,7 @@ _TAIL_LINES = 4
 _NO_INPUTS = np.zeros((0,), np.int8)
 
 
-def run_litert(content: bytes, inputs: np.ndarray, *, resolver: str = "reference",
-               timeout_s: float = TIMEOUT_S) -> np.ndarray:
+def run_litert(content: bytes, inputs: np.ndarray, *, resolver: str = "reference") -> np.ndarray:
     """Outputs of LiteRT.
 
     Parameters
@@ -60,35 +61,32 @@ def run_litert(content: bytes, inputs: np.ndarray, *, resolver: str = "reference
     ToolError
         The interpreter is not installed.
     """
-    return _drop_batch(_ask("litert", content, inputs, timeout_s, resolvers=RESOLVERS[resolver])["outputs"])
+    return _drop_batch(_ask("litert", content, inputs, resolvers=RESOLVERS[resolver])["outputs"])
 
 
-def run_tflite_micro(content: bytes, inputs: np.ndarray, arena_bytes: int | None = None, *,
-                     timeout_s: float = TIMEOUT_S) -> np.ndarray:
+def run_tflite_micro(content: bytes, inputs: np.ndarray, arena_bytes: int | None = None) -> np.ndarray:
     """Outputs of TensorFlow Lite Micro, as for :func:`run_litert`; the arena is ample unless given."""
-    return _drop_batch(_ask("tflite_micro", content, inputs, timeout_s,
-                            arena_bytes=arena_bytes or ARENA_LIMIT_BYTES)["outputs"])
+    arena_bytes = arena_bytes or ARENA_LIMIT_BYTES
+    return _drop_batch(_ask("tflite_micro", content, inputs, arena_bytes=arena_bytes)["outputs"])
 
 
-def litert_tensors(content: bytes, inputs: np.ndarray, tensors: list[int], *, resolver: str = "reference",
-                   timeout_s: float = TIMEOUT_S) -> dict[int, np.ndarray]:
+def litert_tensors(content: bytes, inputs: np.ndarray, tensors: list[int]) -> dict[int, np.ndarray]:
     """Values ``[n, *shape]`` of tensors inside the graph under LiteRT, by their index."""
-    return _tensors(_ask("litert", content, inputs, timeout_s, resolvers=RESOLVERS[resolver], tensors=tensors))
+    return _tensors(_ask("litert", content, inputs, resolvers=RESOLVERS["reference"], tensors=tensors))
 
 
-def tflite_micro_tensors(content: bytes, inputs: np.ndarray, tensors: list[int], *,
-                         timeout_s: float = TIMEOUT_S) -> dict[int, np.ndarray]:
+def tflite_micro_tensors(content: bytes, inputs: np.ndarray, tensors: list[int]) -> dict[int, np.ndarray]:
     """Values ``[n, *shape]`` of tensors inside the graph under TensorFlow Lite Micro, by their index."""
-    return _tensors(_ask("tflite_micro", content, inputs, timeout_s, arena_bytes=ARENA_LIMIT_BYTES, tensors=tensors))
+    return _tensors(_ask("tflite_micro", content, inputs, arena_bytes=ARENA_LIMIT_BYTES, tensors=tensors))
 
 
-def micro_arena_bytes(content: bytes, *, timeout_s: float = TIMEOUT_S) -> int:
+def micro_arena_bytes(content: bytes) -> int:
     """The smallest tensor arena in which TensorFlow Lite Micro runs the model on this host.
 
     Found by bisection with the real interpreter, to 16 bytes. The host's pointers have 64 bits
     and its interpreter records its allocations, so a 32-bit device needs less: a safe upper bound.
     """
-    return int(_ask("micro_arena", content, _NO_INPUTS, timeout_s)["arena_bytes"])
+    return int(_ask("micro_arena", content, _NO_INPUTS)["arena_bytes"])
 
 
 def _drop_batch(outputs: np.ndarray) -> np.ndarray:
@@ -99,8 +97,9 @@ def _tensors(answer: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
     return {int(name.removeprefix("tensor_")): values for name, values in answer.items() if name != "outputs"}
 
 
-def _ask(task: str, content: bytes, inputs: np.ndarray, timeout_s: float, **request: Any) -> dict[str, np.ndarray]:
+def _ask(task: str, content: bytes, inputs: np.ndarray, **request: Any) -> dict[str, np.ndarray]:
     """Run one task of the worker and give its answer."""
+    timeout_s = TIMEOUT_S + TIMEOUT_PER_INPUT_S * len(inputs)
     with tempfile.TemporaryDirectory(prefix="tfser-") as name:
         folder = Path(name)
         (folder / "model.tflite").write_bytes(content)
