@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -35,8 +36,10 @@ class BuildFolder:
     reasons: dict[str, str]
 
 
-def read_build_folder(path: Path) -> BuildFolder:
+def read_build_folder(path: Path, *, derived: Sequence[str] = ()) -> BuildFolder:
     """Read what ``tfser build`` wrote to ``path``.
+
+    Files named in ``derived`` follow from the others and may be missing or changed.
 
     Raises
     ------
@@ -49,7 +52,8 @@ def read_build_folder(path: Path) -> BuildFolder:
     if MODEL_FILE not in files:
         raise InputError("FG-BUILD-01", f"{path / MANIFEST_FILE} lists no {MODEL_FILE}", fix=_REBUILD)
     for name, digest in files.items():
-        _check_file(path, name, digest)
+        if name not in derived:
+            _check_file(path, name, digest)
     target = manifest.get("target")
     if not isinstance(target, str):
         raise InputError("FG-BUILD-02", f"{path / MANIFEST_FILE}: target {target!r}", expected="a name", fix=_REBUILD)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from firmware_gen.report.build_folder import read_build_folder
 from firmware_gen.report.size import measure
 from firmware_gen.target import Target
 from tfser.cli.output import SCHEMA_VERSION, log
-from tfser.convert.bundle import Bundle
 from tfser.features.document import write_features_json
 from tfser.files import canonical_json, sha256
 from tfser.report.page import render
@@ -25,6 +24,9 @@ from tfser.spec import to_dict
 from tfser.validate.accuracy import quantize
 from tfser.validate.pipeline import Validation, validate_model
 from tfser.validate.runtimes import run_tflite_micro
+
+if TYPE_CHECKING:
+    from tfser.convert.bundle import Bundle
 
 TOOLS = ("tfser", "tensorflow", "tf-keras", "numpy", "librosa", "ai-edge-litert", "tflite-micro", "flatbuffers")
 NOT_RUN = "the firmware was not run: this form needs the user's own TensorFlow Lite Micro library"

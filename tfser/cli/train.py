@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,7 +45,7 @@ TRAINING_OPTIONS = (
     click.option("--activation", type=click.Choice(ACTIVATIONS),
                  help="Activation.  [default: swish for conformer, relu for the others]"),
     click.option("--folds", type=click.IntRange(3), help="Number of folds.  [default: emodb 5, ravdess 6]"),
-    click.option("--epochs", type=click.IntRange(1), default=_RECIPE.epochs, show_default=True, help="Epochs."),
+    click.option("--epochs", type=click.IntRange(1), help="Epochs.  [default: speechformer 80, the others 65]"),
 )
 
 
@@ -125,17 +126,18 @@ def read_features(corpus: Corpus, features: FeatureSpec) -> FeatureSet:
 def training_of(options: dict[str, Any], corpus: Corpus, *, fold: int, seed: int) -> Training:
     """What the ``TRAINING_OPTIONS`` ask for; raises ``InputError`` for what cannot be built or split."""
     from tfser.corpora.splits import speaker_split
-    from tfser.models.build import activation_for, check_model_spec, feature_spec_for
+    from tfser.models.build import check_model_spec, defaults_of
     from tfser.training.run import Training
 
     split = speaker_split(corpus, folds=options["folds"] or FOLDS[corpus.name], fold=fold)
-    features = feature_spec_for(options["arch"])
+    defaults = defaults_of(options["arch"])
+    features = defaults.FEATURES
     model = ModelSpec(options["arch"], corpus.labels, size=options["size"], frames=features.frames,
-                      mel_bands=features.mel_bands, norm=options["norm"],
-                      activation=options["activation"] or activation_for(options["arch"]),
-                      hrf=_hrf(options))
+                      mel_bands=features.mel_bands, norm=options["norm"], dropout=defaults.DROPOUT,
+                      activation=options["activation"] or defaults.ACTIVATION, hrf=_hrf(options))
     check_model_spec(model)
-    return Training(model, features, TrainSpec(epochs=options["epochs"], seed=seed), split)
+    recipe = dataclasses.replace(defaults.RECIPE, epochs=options["epochs"] or defaults.RECIPE.epochs, seed=seed)
+    return Training(model, features, recipe, split)
 
 
 def _hrf(options: dict[str, Any]) -> HrfSpec | None:

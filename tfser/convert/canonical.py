@@ -10,18 +10,30 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
 from tfser.convert.compact import pack
-from tfser.keras import tf  # noqa: F401  (before the schema module, which belongs to TensorFlow)
-
-from tensorflow.lite.python import schema_py_generated as schema  # isort: skip
 
 INPUT_NAME = "features"
 OUTPUT_NAME = "logits"
 
+_OPERATORS = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+# Their weights belong to one layer, whatever else the converter fused into the operator.
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+
+
+def parse(content: bytes) -> Any:
+    """The schema's ``ModelT`` object tree of a ``.tflite`` file."""
+    return schema.ModelT.InitFromPackedBuf(content, 0)
+
+
+def operator_name(model: Any, operator: Any) -> str:
+    """An operator's name in the schema, such as ``CONV_2D``."""
+    return _OPERATORS[model.operatorCodes[operator.opcodeIndex].builtinCode]
+
 
 def canonicalise(content: bytes, layers: Sequence[str]) -> bytes:
-    """Rewrite a ``.tflite`` file in canonical form.
+    """Rewrite a ``.tflite`` file in canonical form; the numbers in it stay as they are.
 
     Parameters
     ----------
@@ -29,54 +41,21 @@ def canonicalise(content: bytes, layers: Sequence[str]) -> bytes:
         A file from the TFLite converter, one subgraph.
     layers : sequence of str
         Names of the model's layers, in their order; tensors are named after them.
+
+    Returns
+    -------
+    content : bytes
+        Canonical already: a second call changes nothing.
     """
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = parse(content)
     model.description = model.metadata = model.metadataBuffer = model.signatureDefs = None
     graph = model.subgraphs[0]
     graph.name = None
-    _name_tensors(graph, layers)
     _order_tensors(graph)
+    _name_tensors(model, graph, layers)
     _order_buffers(model, graph)
     _order_operator_codes(model, graph)
     return pack(model)
-
-
-def _name_tensors(graph: Any, layers: Sequence[str]) -> None:
-    """Activations take their layer's name, constants their consumer's with a suffix."""
-    rank = {name: index for index, name in enumerate(layers)}
-    inputs, outputs = set(graph.inputs), set(graph.outputs)
-    names: dict[int, str] = {}
-    for operator in graph.operators:
-        layer = ""
-        for index in operator.outputs:
-            layer = _layer_of(graph.tensors[index].name.decode(), rank)
-            names[index] = layer
-        for index in operator.inputs:
-            if index >= 0 and index not in names and graph.tensors[index].type == schema.TensorType.INT8:
-                names[index] = f"{layer}/w"
-    used: set[str] = set()
-    for index, tensor in enumerate(graph.tensors):
-        name = INPUT_NAME if index in inputs else OUTPUT_NAME if index in outputs else names.get(index)
-        tensor.name = None if name is None else _unique(name, used)
-
-
-def _layer_of(converter_name: str, rank: dict[str, int]) -> str:
-    """The latest layer that a fused tensor's name mentions (segments are joined with ';')."""
-    found = []
-    for segment in converter_name.split(";"):
-        parts = segment.split("/")
-        prefixes = ["/".join(parts[start:stop]) for start in (0, 1) for stop in range(len(parts), start, -1)]
-        found += [prefix for prefix in prefixes if prefix in rank][:1]
-    return max(found, key=rank.__getitem__) if found else converter_name
-
-
-def _unique(name: str, used: set[str]) -> str:
-    candidate, number = name, 1
-    while candidate in used:
-        number += 1
-        candidate = f"{name}:{number}"
-    used.add(candidate)
-    return candidate
 
 
 def _order_tensors(graph: Any) -> None:
@@ -90,6 +69,69 @@ def _order_tensors(graph: Any) -> None:
     for operator in graph.operators:
         operator.inputs = [new[int(index)] for index in operator.inputs]
         operator.outputs = [new[int(index)] for index in operator.outputs]
+
+
+def _name_tensors(model: Any, graph: Any, layers: Sequence[str]) -> None:
+    """Name activations and weights after their layers.
+
+    A layer's output has the layer's name (``ffn1/activation``); a tensor on the way there adds its
+    operator's (``ffn1/activation/logistic``). Weights are ``ffn1/expand/w``. Biases, shapes and
+    axes, all int32, have no name: their operator tells what they are, and names take space.
+    """
+    rank = {name: index for index, name in enumerate(layers)}
+    names = _activation_names(model, graph, rank)
+    names |= _weight_names(model, graph, rank, names)
+    used: set[str] = set()
+    for index, tensor in enumerate(graph.tensors):
+        tensor.name = _unique(names[index], used) if index in names else None
+
+
+def _activation_names(model: Any, graph: Any, rank: dict[str, int]) -> dict[int, str]:
+    names = dict.fromkeys(graph.inputs, INPUT_NAME) | dict.fromkeys(graph.outputs, OUTPUT_NAME)
+    complete: set[str] = set()
+    for operator in reversed(graph.operators):  # the last tensor of a layer is its output
+        for index in operator.outputs:
+            if index not in names:
+                own = graph.tensors[index].name.decode()
+                layer = (_layers_in(own, rank) or [own])[-1]
+                names[index] = f"{layer}/{operator_name(model, operator).lower()}" if layer in complete else layer
+                complete.add(layer)
+    return names
+
+
+def _weight_names(model: Any, graph: Any, rank: dict[str, int], activations: dict[int, str]) -> dict[int, str]:
+    names: dict[int, str] = {}
+    for operator in graph.operators:
+        result = activations[operator.outputs[0]]
+        for index in operator.inputs:
+            tensor = graph.tensors[index]
+            if index < 0 or index in activations or index in names or tensor.type == schema.TensorType.INT32:
+                continue
+            owners = _layers_in(tensor.name.decode(), rank) if operator_name(model, operator) in _WEIGHTED else []
+            names[index] = f"{(owners or [result])[0]}/w"
+    return names
+
+
+def _layers_in(converter_name: str, rank: dict[str, int]) -> list[str]:
+    """The layers that a tensor's name mentions, in the model's order.
+
+    The converter joins the names of what it fused with ';', each ``model/layer/operation``.
+    """
+    found = set()
+    for segment in converter_name.split(";"):
+        parts = segment.split("/")
+        prefixes = ("/".join(parts[start:stop]) for start in (0, 1) for stop in range(len(parts), start, -1))
+        found |= set(next(([prefix] for prefix in prefixes if prefix in rank), []))
+    return sorted(found, key=rank.__getitem__)
+
+
+def _unique(name: str, used: set[str]) -> str:
+    candidate, number = name, 1
+    while candidate in used:
+        number += 1
+        candidate = f"{name}:{number}"
+    used.add(candidate)
+    return candidate
 
 
 def _order_buffers(model: Any, graph: Any) -> None:

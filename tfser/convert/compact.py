@@ -16,6 +16,8 @@ class SharingBuilder(flatbuffers.Builder):
     points (8 bytes a channel, all zero) and the shapes repeat hundreds of times.
     """
 
+    head: int  # the builder's: index of the first byte written so far
+
     def __init__(self, initial_size: int = 1024) -> None:
         super().__init__(initial_size)
         self._seen: dict[tuple[int, int, int, bytes], int] = {}

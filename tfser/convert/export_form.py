@@ -18,7 +18,8 @@ def export_form(model: keras.Model) -> keras.Model:
     """Rewrite a functional model; names stay, outputs stay within float32 rounding.
 
     Each Dense layer with a four-dimensional input becomes a 1x1 convolution, and each BatchNorm
-    that only such layers read is folded into them. The model given is not changed.
+    that only such layers read is folded into them: ``W (s x + t) + b = (W s) x + (W t + b)``. In
+    place of the norm stays an identity of its name. The model given is not changed.
     """
     folded = {layer.name for layer in model.layers if _is_foldable(layer, model)}
 
@@ -26,7 +27,7 @@ def export_form(model: keras.Model) -> keras.Model:
         if layer.name in folded:
             return keras.layers.Activation("linear", name=layer.name)
         if _is_image_dense(layer):
-            use_bias = layer.use_bias or bool(_norms_before(layer, folded))
+            use_bias = layer.use_bias or _norm_before(layer, folded) is not None
             return keras.layers.Conv2D(layer.units, 1, use_bias=use_bias, activation=layer.activation, name=layer.name)
         return layer.__class__.from_config(layer.get_config())
 
@@ -36,7 +37,7 @@ def export_form(model: keras.Model) -> keras.Model:
             continue
         weights = layer.get_weights()
         if _is_image_dense(layer):
-            weights = _pointwise_weights(layer, _norms_before(layer, folded))
+            weights = _pointwise_weights(layer, _norm_before(layer, folded))
         exported.get_layer(layer.name).set_weights(weights)
     return exported
 
@@ -46,25 +47,25 @@ def _is_image_dense(layer: keras.layers.Layer) -> bool:
 
 
 def _is_foldable(layer: keras.layers.Layer, model: keras.Model) -> bool:
+    if not isinstance(layer, keras.layers.BatchNormalization) or not (layer.scale and layer.center):
+        return False
     readers = [node.layer for node in layer.outbound_nodes]
     is_output = any(layer is tensor._keras_history.layer for tensor in model.outputs)
-    return (isinstance(layer, keras.layers.BatchNormalization) and not is_output
+    return (not is_output and list(layer.axis) == [IMAGE_RANK - 1]
             and all(_is_image_dense(reader) and len(reader.inbound_nodes) == 1 for reader in readers))
 
 
-def _norms_before(layer: keras.layers.Layer, folded: set[str]) -> list[keras.layers.Layer]:
+def _norm_before(layer: keras.layers.Dense, folded: set[str]) -> keras.layers.BatchNormalization | None:
     before = layer.inbound_nodes[0].inbound_layers
-    return [before] if before.name in folded else []
+    return before if before.name in folded else None
 
 
-def _pointwise_weights(layer: keras.layers.Dense, norms: list[keras.layers.Layer]) -> list[np.ndarray]:
-    """Kernel ``(1, 1, d_in, d_out)`` and bias, ``W (s x + t) + b`` taken together in float64."""
-    kernel = layer.kernel.numpy().astype(np.float64)
-    bias = layer.bias.numpy().astype(np.float64) if layer.use_bias else None
-    for norm in norms:
-        scale = norm.gamma.numpy().astype(np.float64) / np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
-        shift = norm.beta.numpy() - norm.moving_mean.numpy() * scale
-        bias = shift @ kernel + (0.0 if bias is None else bias)
+def _pointwise_weights(layer: keras.layers.Dense, norm: keras.layers.BatchNormalization | None) -> list[np.ndarray]:
+    """Kernel ``(1, 1, d_in, d_out)`` and, where there is one, bias; computed in float64."""
+    kernel, *bias = (weight.astype(np.float64) for weight in layer.get_weights())
+    if norm is not None:
+        gamma, beta, mean, variance = (weight.astype(np.float64) for weight in norm.get_weights())
+        scale = gamma / np.sqrt(variance + norm.epsilon)
+        bias = [(beta - mean * scale) @ kernel + sum(bias)]
         kernel = scale[:, None] * kernel
-    weights = [kernel[None, None]] + ([] if bias is None else [bias])
-    return [weight.astype(np.float32) for weight in weights]
+    return [weight.astype(np.float32) for weight in (kernel[None, None], *bias)]

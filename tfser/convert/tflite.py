@@ -7,24 +7,28 @@ from typing import Any
 
 import numpy as np
 
-from tfser.convert.canonical import canonicalise, schema
+from tfser.convert.canonical import canonicalise, operator_name, parse, schema
 from tfser.convert.export_form import export_form
-from tfser.errors import CheckFailed, InputError
+from tfser.errors import CheckFailed, InputError, ToolError
 from tfser.keras import keras, tf
+from tfser.models.hrf import HighRankFactorization
 from tfser.models.layers import HardSwish, MatMul, Rsqrt
 
-# One layer, one operator: a count that differs means that the converter unrolled or decomposed it.
+# One call of such a layer, one operator: a count that differs means that the converter unrolled or
+# decomposed a layer, or that one of another kind brought the operator.
 OPERATOR_OF_LAYER: dict[str, tuple[type, ...]] = {
-    "FULLY_CONNECTED": (keras.layers.Dense,),
+    "FULLY_CONNECTED": (keras.layers.Dense, HighRankFactorization),
     "BATCH_MATMUL": (MatMul,),
     "SOFTMAX": (keras.layers.Softmax,),
     "CONV_2D": (keras.layers.Conv2D,),
-    "DEPTHWISE_CONV_2D": (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D),
+    "DEPTHWISE_CONV_2D": (keras.layers.DepthwiseConv2D,),
     "RSQRT": (Rsqrt,),
     "HARD_SWISH": (HardSwish,),
-    "AVERAGE_POOL_2D": (keras.layers.AveragePooling1D, keras.layers.AveragePooling2D),
+    "AVERAGE_POOL_2D": (keras.layers.AveragePooling2D,),
 }
-_OPERATORS = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+# Operators that the layers of the backbones make in any number, or none where they are fused.
+UNCOUNTED = ("ADD", "SUB", "MUL", "MEAN", "RESHAPE", "TRANSPOSE", "LOGISTIC", "TANH", "RELU", "RELU6")
+
 _TYPES = {code: name for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
 
 
@@ -34,14 +38,16 @@ def to_int8(model: keras.Model, calibration: np.ndarray) -> bytes:
     Parameters
     ----------
     model : keras.Model
-        Input ``(batch, frames, mel_bands)``, output logits.
+        Functional, of the layers that the backbones are built from; input
+        ``(batch, frames, mel_bands)``, output logits ``(batch, labels)``. It is not changed.
     calibration : np.ndarray [shape=(n, frames, mel_bands)], float32
         Real features, whose ranges become the ranges of the int8 tensors.
 
     Returns
     -------
     content : bytes
-        In canonical form: the same model and calibration give the same bytes.
+        In canonical form: the same model and calibration give the same bytes. Every operator in
+        it has an int8 kernel in TensorFlow Lite Micro.
 
     Raises
     ------
@@ -49,11 +55,13 @@ def to_int8(model: keras.Model, calibration: np.ndarray) -> bytes:
         The calibration set is empty, has another shape or is not finite.
     CheckFailed
         The converter left a float tensor, or operators that the layers do not account for.
+    ToolError
+        The converter refused the model.
     """
     _check_calibration(model, calibration)
     model = export_form(model)
     content = canonicalise(_convert(model, calibration), [layer.name for layer in model.layers])
-    parsed = schema.ModelT.InitFromPackedBuf(content, 0)
+    parsed = parse(content)
     _check_integer(parsed)
     _check_operators(parsed, model)
     return content
@@ -61,8 +69,7 @@ def to_int8(model: keras.Model, calibration: np.ndarray) -> bytes:
 
 def operator_counts(parsed: Any) -> Counter[str]:
     """How often each builtin operator occurs in a parsed model."""
-    codes = parsed.operatorCodes
-    return Counter(_OPERATORS[codes[operator.opcodeIndex].builtinCode] for operator in parsed.subgraphs[0].operators)
+    return Counter(operator_name(parsed, operator) for operator in parsed.subgraphs[0].operators)
 
 
 def _convert(model: keras.Model, calibration: np.ndarray) -> bytes:
@@ -76,35 +83,56 @@ def _convert(model: keras.Model, calibration: np.ndarray) -> bytes:
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
     converter._experimental_disable_batchmatmul_unfold = True  # or a batched matmul becomes SPLIT, FC, PACK
-    return converter.convert()
+    try:
+        return converter.convert()
+    except Exception as error:  # its own ConverterError, and whatever its passes and kernels raise
+        cause = str(error).strip().partition("\n")[0]
+        raise ToolError("TF-CONV-05", f"TensorFlow's converter refused model {model.name!r}: {cause}",
+                        expected="a model of the layers that the backbones are built from (tfser/models)",
+                        fix="replace the operation named above") from error
 
 
 def _check_calibration(model: keras.Model, calibration: np.ndarray) -> None:
     shape = tuple(model.input_shape[1:])
-    if calibration.ndim != 3 or calibration.shape[1:] != shape or len(calibration) == 0:
+    if calibration.shape[1:] != shape or len(calibration) == 0:
         raise InputError("TF-CONV-01", f"calibration features of shape {calibration.shape}",
-                         expected=f"(n, {shape[0]}, {shape[1]}) with n at least 1")
+                         expected=f"(n, {', '.join(map(str, shape))}) with n at least 1")
     if not np.isfinite(calibration).all():
         raise InputError("TF-CONV-02", "calibration features with NaN or infinite values",
                          expected="finite log-mel features", fix="check the recordings they were made from")
 
 
 def _check_integer(parsed: Any) -> None:
-    graph = parsed.subgraphs[0]
-    integer = {"INT8", "INT32"}
-    wrong = [(tensor.name or b"").decode() + ":" + _TYPES[tensor.type] for tensor in graph.tensors
-             if _TYPES[tensor.type] not in integer]
+    wrong = [f"{_name(tensor)} ({_TYPES[tensor.type].lower()})" for tensor in parsed.subgraphs[0].tensors
+             if _TYPES[tensor.type] not in ("INT8", "INT32")]
     if wrong:
-        raise CheckFailed("TF-CONV-03", f"{len(wrong)} tensors that are not integer: {', '.join(wrong[:5])}",
+        raise CheckFailed("TF-CONV-03", f"{len(wrong)} tensors that are not integer{_listed(wrong)}",
                           expected="int8 activations and weights, int32 biases",
                           fix="replace the layer by one whose operations are int8 (see tfser/models/layers.py)")
 
 
 def _check_operators(parsed: Any, model: keras.Model) -> None:
     counts = operator_counts(parsed)
-    for operator, layers in OPERATOR_OF_LAYER.items():
-        expected = sum(type(layer) in layers for layer in model.layers)
+    for operator in sorted({*counts, *OPERATOR_OF_LAYER} - {*UNCOUNTED}):
+        expected = sum(len(layer.inbound_nodes) for layer in model.layers
+                       if type(layer) in OPERATOR_OF_LAYER.get(operator, ()))
         if counts[operator] != expected:
-            raise CheckFailed("TF-CONV-04", f"{counts[operator]} {operator} in the converted file",
-                              expected=f"{expected}, one for each such layer of the model",
-                              fix="use the TensorFlow version of the lock file")
+            raise CheckFailed("TF-CONV-04", f"{counts[operator]} {operator} in the converted file"
+                                            f"{_listed(_results_of(parsed, operator))}",
+                              expected=f"{expected}, one for each layer that stands for it",
+                              fix="build the model from layers of tfser/models, with the TensorFlow of the lock file")
+
+
+def _results_of(parsed: Any, kind: str) -> list[str]:
+    """Names of what the operators of one kind make."""
+    graph = parsed.subgraphs[0]
+    return [_name(graph.tensors[operator.outputs[0]]) for operator in graph.operators
+            if operator_name(parsed, operator) == kind]
+
+
+def _listed(names: list[str]) -> str:
+    return f" ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})" if names else ""
+
+
+def _name(tensor: Any) -> str:
+    return tensor.name.decode() if tensor.name else "unnamed"

@@ -39,19 +39,23 @@ def build_model(spec: ModelSpec) -> keras.Model:
     return keras.Model(x, BACKBONES[spec.arch].backbone(spec, x), name=spec.arch)
 
 
+def defaults_of(arch: str) -> ModuleType:
+    """A backbone's own choices, which its constants name.
+
+    ``SITES``: its HRF sites. ``FEATURES``: the features that its sizes are made for (not yet fitted).
+    ``ACTIVATION``: that of its publication, where TensorFlow Lite Micro has it. ``DROPOUT``, ``RECIPE``.
+    """
+    return BACKBONES[_known("architecture", arch, ARCHITECTURES)]
+
+
 def sites_of(arch: str) -> tuple[str, ...]:
     """The HRF sites that a backbone has."""
-    return BACKBONES[_known("architecture", arch, ARCHITECTURES)].SITES
+    return defaults_of(arch).SITES
 
 
 def feature_spec_for(arch: str) -> FeatureSpec:
     """The features that a backbone's small and base sizes are made for (not yet fitted)."""
-    return BACKBONES[_known("architecture", arch, ARCHITECTURES)].FEATURES
-
-
-def activation_for(arch: str) -> str:
-    """The activation of a backbone's publication, where TensorFlow Lite Micro has it."""
-    return BACKBONES[_known("architecture", arch, ARCHITECTURES)].ACTIVATION
+    return defaults_of(arch).FEATURES
 
 
 def check_model_spec(spec: ModelSpec) -> None:

@@ -9,11 +9,13 @@ from tfser.keras import keras
 from tfser.models.blocks import Builder, classify, feed_forward, residual, self_attention, subsample
 from tfser.models.hrf import dense
 from tfser.models.layers import activate
-from tfser.spec import FeatureSpec, ModelSpec
+from tfser.spec import FeatureSpec, ModelSpec, TrainSpec
 
 SITES = ("ffn1", "ffn2", "attention", "conv")
 FEATURES = FeatureSpec()
 ACTIVATION = "swish"
+DROPOUT = 0.1
+RECIPE = TrainSpec()
 
 
 @dataclass(frozen=True)

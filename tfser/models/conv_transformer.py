@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfser.models.blocks import Builder, classify, subsample, transformer_block
-from tfser.spec import FeatureSpec, ModelSpec
+from tfser.spec import FeatureSpec, ModelSpec, TrainSpec
 
 SITES = ("ffn1", "attention", "conv")
 FEATURES = FeatureSpec()
 ACTIVATION = "relu"
+DROPOUT = 0.1
+RECIPE = TrainSpec()
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,7 @@ class Scale(keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         self.gamma = self.add_weight("gamma", shape=(input_shape[-1],), initializer="ones")
+        super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
         return inputs * self.gamma
@@ -92,6 +93,7 @@ class Shift(keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         self.beta = self.add_weight("beta", shape=(input_shape[-1],), initializer="zeros")
+        super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
         return inputs + self.beta
@@ -116,6 +118,7 @@ class SinusoidalPositions(keras.layers.Layer):
         code[:, 0::2] = np.sin(position)
         code[:, 1::2] = np.cos(position)[:, : width // 2]
         self.code = code
+        super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
         return inputs + self.code

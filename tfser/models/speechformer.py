@@ -14,11 +14,14 @@ from tfser.keras import keras
 from tfser.models.blocks import Builder, feed_forward, logits, residual, self_attention
 from tfser.models.hrf import dense
 from tfser.models.layers import Mean, SinusoidalPositions
-from tfser.spec import FeatureSpec, ModelSpec
+from tfser.spec import FeatureSpec, ModelSpec, TrainSpec
 
 SITES = ("ffn1", "attention", "conv")
 FEATURES = FeatureSpec(hop_samples=160, frames=200)
 ACTIVATION = "relu"
+# Narrow and post-norm, it underfits with the other backbones' dropout and mixup.
+DROPOUT = 0.0
+RECIPE = TrainSpec(epochs=80, learning_rate=1e-3, mixup_alpha=0.0)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,134 @@
+"""``tfser build``: what the folder holds, that it repeats, and what stops it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+CONTRACT = {"model.tflite", "features.json", "manifest.json", "certificate.json", "firmware", "report.html"}
+
+
+@pytest.fixture(scope="module")
+def built(run_folder, tmp_path_factory) -> Path:
+    """The build of a small training."""
+    from tfser.cli.main import main
+
+    out = tmp_path_factory.mktemp("builds") / "first"
+    assert main(["build", "--checkpoint", str(run_folder), "--target", "cortex-m7", "--out", str(out)]) == 0
+    return out
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*"))
+            if path.is_file()}
+
+
+def manifest_of(folder: Path) -> dict:
+    return json.loads((folder / "manifest.json").read_text())
+
+
+def test_the_folder_holds_what_the_contract_lists(built):
+    assert {path.name for path in built.iterdir()} == CONTRACT
+
+
+def test_the_manifest_lists_every_other_file_with_its_hash(built):
+    files = contents(built)
+    del files["manifest.json"]
+    assert manifest_of(built)["files"] == {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+
+
+def test_a_figure_is_measured_or_has_a_reason(built):
+    manifest = manifest_of(built)
+    assert manifest["measured"]["model_bytes"] == (built / "model.tflite").stat().st_size
+    for name, value in manifest["measured"].items():
+        assert isinstance(value, int) or manifest["reasons"][name]
+
+
+def test_no_artefact_names_a_place_or_a_time(built, tmp_path_factory):
+    text = "".join(data.decode("utf-8", "ignore") for name, data in contents(built).items() if name != "model.tflite")
+    assert str(tmp_path_factory.getbasetemp()) not in text
+    assert not re.search(r"20\d\d-\d\d-\d\d[T ]\d\d:", text)
+
+
+def test_the_same_checkpoint_gives_the_same_bytes(built, run_folder, tmp_path, tfser):
+    assert tfser("build", "--checkpoint", run_folder / "checkpoint.npz", "--target", "cortex-m7",
+                 "--out", tmp_path / "again").code == 0
+    again = contents(tmp_path / "again")
+    assert again.keys() == contents(built).keys()
+    assert [name for name, data in contents(built).items() if again[name] != data] == []
+
+
+def test_the_self_test_is_what_tflite_micro_returns(built):
+    from tflite_micro import runtime
+
+    source = (built / "firmware/tflite_micro/self_test_data.c").read_text()
+    arrays = [np.array(re.findall(r"-?\d+", body), int) for body in re.findall(r"\] = \{([^}]*)\}", source)]
+    interpreter = runtime.Interpreter.from_bytes((built / "model.tflite").read_bytes())
+    interpreter.set_input(arrays[0].astype(np.int8).reshape(1, 100, 40), 0)
+    interpreter.invoke()
+    assert interpreter.get_output(0).ravel().tolist() == arrays[1].tolist()
+
+
+def test_json_is_one_object(run_folder, tmp_path, tfser):
+    result = tfser("build", "--checkpoint", run_folder, "--target", "nrf52840-dk", "--out", tmp_path / "b", "--json")
+    assert result.code == 0
+    assert result.json()["schema_version"] == 1
+    assert result.json()["size"]["board"] == "nrf52840-dk"
+    assert result.json()["validation"]["passed"] is True
+
+
+def test_over_budget_is_written_and_fails(run_folder, tmp_path, tfser):
+    budget = tmp_path / "budget.toml"
+    budget.write_text('[targets.cortex-m7]\nram = "16 KiB"\n')
+    result = tfser("build", "--checkpoint", run_folder, "--target", "cortex-m7", "--budget", budget,
+                   "--out", tmp_path / "b")
+    assert result.code == 1
+    assert "ram" in result.err and "largest" in result.err
+    assert (tmp_path / "b" / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize(("arguments", "code"), [
+    (["--target", "cortex-m9"], 2),
+    (["--target", "cortex-m7", "--arch", "conformer", "--checkpoint", "x.npz"], 2),
+    (["--target", "cortex-m7", "--checkpoint", "absent.npz"], 2),
+    (["--target", "cortex-m7", "--budget", "absent.toml"], 2),
+    (["--arch", "conformer"], 2),
+])
+def test_wrong_usage(arguments, code, tmp_path, tfser):
+    result = tfser("build", *arguments, "--out", tmp_path / "out")
+    assert result.code == code
+    assert "Traceback" not in result.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 but no zip", bytes(1000)])
+def test_a_damaged_checkpoint_leaves_the_old_build(content, built, tmp_path, tfser):
+    out = shutil.copytree(built, tmp_path / "out")
+    (tmp_path / "bad.npz").write_bytes(content)
+    result = tfser("build", "--checkpoint", tmp_path / "bad.npz", "--target", "cortex-m7", "--out", out)
+    assert result.code == 2
+    assert contents(out) == contents(built)
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "bad.npz"}
+
+
+def test_a_checkpoint_without_its_calibration(run_folder, tmp_path, tfser):
+    shutil.copy(run_folder / "checkpoint.npz", tmp_path)
+    result = tfser("build", "--checkpoint", tmp_path / "checkpoint.npz", "--target", "cortex-m7",
+                   "--out", tmp_path / "out")
+    assert result.code == 2
+    assert "TF-CAL-03" in result.err
+
+
+def test_a_folder_of_somebody_else_is_not_touched(run_folder, tmp_path, tfser):
+    out = tmp_path / "photos"
+    out.mkdir()
+    (out / "holiday.jpg").write_bytes(b"irreplaceable")
+    result = tfser("build", "--checkpoint", run_folder, "--target", "cortex-m7", "--out", out)
+    assert result.code == 2
+    assert contents(out) == {"holiday.jpg": b"irreplaceable"}

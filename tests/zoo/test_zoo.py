@@ -1,0 +1,92 @@
+"""What ships: small enough, what its card says, and within the limits of a microcontroller."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tfser.spec import ARCHITECTURES
+from tfser.zoo import zoo_checkpoint
+
+MAX_BYTES = {"checkpoint.npz": 1_000_000, "calibration.npz": 300_000}
+MAX_MODEL_BYTES = 130_000
+MAX_ARENA_BYTES = {"conformer": 64 * 1024, "convtransformer": 64 * 1024, "speechformer": 160 * 1024}
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def shipped(request, tmp_path_factory) -> Path:
+    """The build of a shipped checkpoint: passing it is the first test."""
+    from tfser.cli.main import main
+
+    out = tmp_path_factory.mktemp(request.param) / "build"
+    assert main(["build", "--arch", request.param, "--target", "cortex-m7", "--out", str(out)]) == 0
+    return out
+
+
+def manifest_of(folder: Path) -> dict:
+    return json.loads((folder / "manifest.json").read_text())
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_the_files_are_small(arch):
+    folder = zoo_checkpoint(arch).parent
+    assert {name: (folder / name).stat().st_size <= limit for name, limit in MAX_BYTES.items()} == dict.fromkeys(
+        MAX_BYTES, True)
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_the_card_is_of_this_checkpoint(arch):
+    from tfser.models.checkpoint import read_checkpoint
+
+    card = json.loads((zoo_checkpoint(arch).parent / "card.json").read_text())
+    checkpoint, _ = read_checkpoint(zoo_checkpoint(arch))
+    assert checkpoint.model.arch == arch
+    assert card["split"]["fingerprint"] == checkpoint.split["fingerprint"]
+    assert card["test"]["wf1"] == checkpoint.metrics["test"]["wf1"]
+    scores = [part["wf1"] for part in card["parts"]]
+    assert card["cross_validated"]["wf1"]["mean"] == pytest.approx(np.mean(scores))
+    assert len({part["fold"] for part in card["parts"]}) == checkpoint.split["folds"]
+
+
+def test_the_model_fits_a_microcontroller(shipped):
+    manifest = manifest_of(shipped)
+    assert manifest["model"]["parameters"] <= 100_000
+    assert manifest["measured"]["model_bytes"] <= MAX_MODEL_BYTES
+    assert manifest["measured"]["arena_bytes"] <= MAX_ARENA_BYTES[manifest["model"]["arch"]]
+
+
+def test_the_merge_changed_nothing(shipped):
+    certificate = json.loads((shipped / "certificate.json").read_text())
+    assert certificate["merged"]
+    assert certificate["max_abs_error"] <= 1e-5
+    assert certificate["decisions_agree"] == certificate["decisions_total"] > 30
+
+
+def test_on_the_whole_corpus(shipped, shared_data, capsys):
+    """No float tensor; the host gives the device's bytes; int8 decides as float does."""
+    from tfser.cli.main import main
+
+    arch = manifest_of(shipped)["model"]["arch"]
+    capsys.readouterr()
+    assert main(["validate", str(shipped / "model.tflite"), "--against", str(zoo_checkpoint(arch)), "--corpus", "emodb",
+                 "--root", str(shared_data / "emodb"), "--json"]) == 0
+    checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert checks["int8"]["errors"] == 0
+    assert checks["parity"]["equal_inputs"] == checks["parity"]["inputs"] == 535
+    assert checks["agreement"]["share"] >= 0.95
+
+
+def test_the_recorded_score_is_what_evaluate_measures(shipped, shared_data, capsys):
+    from tfser.cli.main import main
+
+    manifest = manifest_of(shipped)
+    capsys.readouterr()
+    assert main(["evaluate", str(zoo_checkpoint(manifest["model"]["arch"])), "--corpus", "emodb",
+                 "--root", str(shared_data / "emodb"), "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["split"] == "test"
+    # One clip in a hundred may tip over where another processor rounds differently.
+    assert measured["wf1"] == pytest.approx(manifest["scores"]["test"]["wf1"], abs=0.02)
