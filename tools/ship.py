@@ -43,7 +43,8 @@ def card(summary: dict[str, Any], checkpoint_path: Path) -> dict[str, Any]:
     checkpoint, _ = read_checkpoint(checkpoint_path)
     options = summary["options"]
     seeds = 1 + max(part["seed"] for part in summary["parts"])
-    given = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in sorted({**options, "seeds": seeds}.items()))
+    flags = {name.replace("_", "-"): value for name, value in sorted({**options, "seeds": seeds}.items())}
+    given = " ".join(f"--{name} {value}" for name, value in flags.items())
     out = f"runs/cv-{options['corpus']}-{options['arch']}"
     return {
         "schema_version": 1,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tfser.errors import InputError
 from tfser.keras import keras, tf
 
 register = keras.saving.register_keras_serializable(package="tfser")
@@ -109,7 +110,10 @@ class HardSwish(keras.layers.Layer):
 
 @register
 class SinusoidalPositions(keras.layers.Layer):
-    """Add the sine and cosine position code of Vaswani et al. 2017 to ``(batch, 1, frames, d)``."""
+    """Add the position code of Vaswani et al. 2017 to ``(batch, 1, frames, d)`` (ADD).
+
+    ``code[t, 2i] = sin(t / 10000^(2i/d))``, ``code[t, 2i+1] = cos(t / 10000^(2i/d))``.
+    """
 
     def build(self, input_shape: Any) -> None:
         frames, width = int(input_shape[-2]), int(input_shape[-1])
@@ -130,6 +134,12 @@ class SplitHeads(_Configured):
 
     Windows are consecutive blocks of ``window`` frames that attend only inside themselves: no
     additive mask, whose -1e9 would take the whole int8 range of the scores.
+
+    Raises
+    ------
+    InputError
+        The frames do not divide into windows, or the width into heads: the reshape would then
+        take frames of one clip for another's.
     """
 
     SETTINGS = ("heads", "window")
@@ -138,6 +148,14 @@ class SplitHeads(_Configured):
         super().__init__(**kwargs)
         self.heads = heads
         self.window = window
+
+    def build(self, input_shape: Any) -> None:
+        _, _, frames, width = input_shape
+        if frames % self.window or width % self.heads:
+            raise InputError("TF-MODEL-05", f"layer {self.name!r} with {frames} frames in windows of {self.window}, "
+                                            f"width {width} in {self.heads} heads",
+                             expected="frames a multiple of the window, width a multiple of the heads")
+        super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
         blocks = tf.reshape(inputs, [-1, self.window, self.heads, inputs.shape[-1] // self.heads])

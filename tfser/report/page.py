@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,14 +61,15 @@ def _budget(manifest: Document) -> str:
         used, limit = verdict["used"], verdict["limit"]
         share = 0.0 if used is None or not limit else used / limit
         figure = "not measured" if used is None else f"{text(used)} of {text(limit)} {text(verdict['unit'])}"
-        rows.append((text(verdict["resource"]), f'<div class="bar">{bar(share, over=not verdict["ok"])}</div>', figure,
-                     f'<span class="mark">{text(verdict["kind"])}</span>', text(verdict["origin"])))
-    return section("Budget", table(("", "", "used", "", "limit from"), rows, numbers=(2,)) if rows else "")
+        name = f'{text(verdict["resource"])} <span class="soft">({text(verdict["origin"])})</span>'
+        rows.append((name, f'<div class="bar">{bar(share, over=not verdict["ok"])}</div>', figure,
+                     f'<span class="mark">{text(verdict["kind"])}</span>'))
+    return section("Budget", table(("", "", "used", ""), rows, numbers=(2,)) if rows else "")
 
 
 def _merge(certificate: Document | None) -> str:
     if not certificate:
-        return section("Merge")
+        return section("Merge (deHRF)")
     rows = [(f"<code>{text(' + '.join(chain['layers']))}</code>",
              text(" · ".join("×".join(map(str, shape)) for shape in chain["kernels_before"])),
              text("×".join(map(str, chain["kernel_after"])))) for chain in certificate["merged"]]
@@ -78,10 +78,10 @@ def _merge(certificate: Document | None) -> str:
                f"after. Largest error on logits {certificate['max_abs_error']:.1e} (at most "
                f"{certificate['tolerance']:.0e}); {text(certificate['decisions_agree'])} of "
                f"{text(certificate['decisions_total'])} decisions agree.</p>")
-    reasons = Counter(record["reason"] for record in certificate["refused"])
-    kept = "".join(f"<li>{text(reason)} ({count})</li>" for reason, count in sorted(reasons.items()))
+    kept = "".join(f"<li><code>{text(' + '.join(record['layers']))}</code>: {text(record['reason'])}</li>"
+                   for record in certificate["refused"])
     return section("Merge (deHRF)", summary, table(("layers", "kernels in training", "kernel"), rows) if rows else "",
-                   f'<p class="soft">Left as they are:</p><ul class="soft">{kept}</ul>' if kept else "")
+                   f'<p class="soft">Linear layers that stay apart:</p><ul class="soft">{kept}</ul>' if kept else "")
 
 
 def _checks(manifest: Document) -> str:

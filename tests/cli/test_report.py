@@ -1,0 +1,40 @@
+"""``tfser report``."""
+
+from __future__ import annotations
+
+from build_folders import make_build, read_manifest, write_manifest
+from one_operator import build as one_operator
+
+
+def test_it_writes_the_page_again(tmp_path, tfser):
+    folder = make_build(tmp_path / "b", one_operator("ADD", "int8"))
+    manifest = read_manifest(folder)
+    write_manifest(folder, {**manifest, "files": {**manifest["files"], "report.html": "00"}})
+    assert tfser("report", folder).code == 0
+    first = (folder / "report.html").read_bytes()
+    assert b"cortex-m7" in first
+    (folder / "report.html").unlink()
+    result = tfser("report", folder, "--json")
+    assert result.json()["schema_version"] == 1
+    assert (folder / "report.html").read_bytes() == first
+
+
+def test_it_leaves_the_folder_alone_with_out(tmp_path, tfser):
+    folder = make_build(tmp_path / "b", one_operator("ADD", "int8"))
+    assert tfser("report", folder, "--out", tmp_path / "page.html").code == 0
+    assert (tmp_path / "page.html").is_file()
+    assert not (folder / "report.html").exists()
+
+
+def test_a_changed_model_is_refused(tmp_path, tfser):
+    folder = make_build(tmp_path / "b", one_operator("ADD", "int8"))
+    with (folder / "model.tflite").open("ab") as stream:
+        stream.write(b"\0")
+    assert tfser("report", folder).code == 2
+
+
+def test_not_a_build_folder(tmp_path, tfser):
+    for folder in (tmp_path, tmp_path / "absent"):
+        result = tfser("report", folder)
+        assert result.code == 2
+        assert "FG-BUILD-03" in result.err
