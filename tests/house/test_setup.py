@@ -237,6 +237,6 @@ def test_make_test_runs_the_set_up_and_the_whole_suite() -> None:
                              env={key: value for key, value in os.environ.items() if key != "MAKEFLAGS"}).stdout
     steps = [line for line in planned.splitlines() if not line.startswith("make")]
     assert [step.split()[0] for step in steps] == [
-        "tools/setup.sh", ".venv/bin/ruff", ".venv/bin/mypy", ".venv/bin/python"]
+        "tools/setup.sh", ".venv/bin/ruff", ".venv/bin/mypy", "tools/setup.sh", ".venv/bin/python"]
     assert " -m pytest " in steps[-1]
     assert "tests/" not in steps[-1]

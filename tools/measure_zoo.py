@@ -1,0 +1,73 @@
+"""Print the README's table: what each shipped checkpoint takes and does, measured on all of EMO-DB."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from tfser.cli.evaluate import load
+from tfser.cli.main import main as tfser
+from tfser.corpora import load_corpus
+from tfser.features.dataset import corpus_features
+from tfser.features.normalise import band_normalise
+from tfser.spec import ARCHITECTURES
+from tfser.validate.accuracy import quantize
+from tfser.validate.runtimes import RESOLVERS, run_litert, run_tflite_micro
+from tfser.zoo import zoo_checkpoint
+
+SCORES = {"wf1": "WF1", "uar": "UAR", "wa": "WA", "macro_f1": "macro-F1"}
+
+
+@click.command(help=__doc__)
+@click.argument("root", metavar="EMODB", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def main(root: Path) -> None:
+    columns = [row(arch, root) for arch in ARCHITECTURES]
+    click.echo("| | " + " | ".join(ARCHITECTURES) + " |\n" + "|---" * (1 + len(ARCHITECTURES)) + "|")
+    for name in columns[0]:
+        click.echo(f"| {name} | " + " | ".join(column[name] for column in columns) + " |")
+
+
+def row(arch: str, root: Path) -> dict[str, str]:
+    """Figures of one backbone by their name."""
+    with tempfile.TemporaryDirectory() as name:
+        out = Path(name, "build")
+        if tfser(["build", "--arch", arch, "--target", "cortex-m7", "--out", str(out), "--json"]):
+            raise SystemExit(1)
+        manifest = json.loads((out / "manifest.json").read_text())
+        content = (out / "model.tflite").read_bytes()
+    scores = json.loads((zoo_checkpoint(arch).parent / "card.json").read_text())["cross_validated"]
+    return {
+        "parameters": f"{manifest['model']['parameters']:,}",
+        "`model.tflite`": f"{len(content):,} B",
+        "arena, 64-bit host": f"{manifest['measured']['arena_bytes']:,} B",
+        **{shown: f"{scores[name]['mean']:.3f} ± {scores[name]['std']:.3f}" for name, shown in SCORES.items()},
+        **_on_corpus(arch, content, manifest, root),
+    }
+
+
+def _on_corpus(arch: str, content: bytes, manifest: dict[str, Any], root: Path) -> dict[str, str]:
+    scored = load(zoo_checkpoint(arch))
+    data = corpus_features(load_corpus("emodb", root), scored.features)
+    x = band_normalise(data.x, scored.features)
+    inputs = quantize(x, **manifest["quantisation"]["input"])
+    device = run_tflite_micro(content, inputs).astype(int)
+    agree = device.argmax(axis=1) == scored.probabilities(x).argmax(axis=1)
+    unheard = np.isin(data.speakers, manifest["split"]["test"])
+    figures = {"int8 label as float, all": f"{agree.mean():.1%} of {agree.size}",
+               "int8 label as float, test speakers": f"{agree[unheard].mean():.1%} of {unheard.sum()}"}
+    for resolver in RESOLVERS:
+        host = run_litert(content, inputs, resolver=resolver).astype(int)
+        steps = np.abs(host - device).max(axis=1)
+        same = (host.argmax(axis=1) == device.argmax(axis=1)).sum()
+        figures[f"LiteRT {resolver}: same bytes, same label, largest difference"] = (
+            f"{(steps == 0).sum()}, {same}, {steps.max()}")
+    return figures
+
+
+if __name__ == "__main__":
+    main()
