@@ -6,15 +6,40 @@ works only with tf_keras, and the choice must be made before TensorFlow is impor
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its blocked sums differ between machines
 
-import tensorflow as tf
-import tf_keras as keras
+
+@contextlib.contextmanager
+def native_chatter_off() -> Iterator[None]:
+    """Keep what TensorFlow's native code prints off stderr, unless ``TFSER_DEBUG`` is set.
+
+    Its start-up notes and the converter's last line ignore every log level. Errors are raised,
+    not printed, and are not touched.
+    """
+    if os.environ.get("TFSER_DEBUG"):
+        yield
+        return
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+with native_chatter_off():
+    import tensorflow as tf
+    import tf_keras as keras
 
 tf.get_logger().setLevel("ERROR")
 
-__all__ = ["keras", "tf"]
+__all__ = ["keras", "native_chatter_off", "tf"]

@@ -36,7 +36,7 @@ class Tflm(NamedTuple):
     """Where TensorFlow Lite Micro is on this machine."""
 
     include_folders: list[Path]
-    library: Path
+    shared_object: Path
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +76,7 @@ def cmake(folder: Path, tflm: Tflm) -> subprocess.CompletedProcess[str]:
         pytest.skip("no cmake")
     includes = ";".join(map(str, tflm.include_folders))
     return subprocess.run(["cmake", "-S", folder, "-B", folder / "build", f"-DTFLM_INCLUDE_DIRS={includes}",
-                           f"-DTFLM_LIBRARY={tflm.library}", "-DTFLM_DEFINITIONS=",  # the wheel's is built without
+                           f"-DTFLM_LIBRARY={tflm.shared_object}", "-DTFLM_DEFINITIONS=",  # it is built without
                            f"-DCMAKE_C_FLAGS={' '.join(WARNINGS)}", f"-DCMAKE_CXX_FLAGS={' '.join(WARNINGS)}"],
                           capture_output=True, text=True, check=False)
 

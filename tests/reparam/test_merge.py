@@ -143,7 +143,8 @@ def test_identity_layers_between_vanish_and_others_stay():
     x = layers.Dense(9, name="a")(x)
     x = layers.Activation("linear", name="identity")(x)
     x = layers.Dropout(0.0, name="off")(x)
-    x = layers.SpatialDropout1D(0.0, name="spatial")(layers.Reshape((1, 4), name="reshape")(layers.Dense(4, name="b")(x)))
+    x = layers.Reshape((1, 4), name="reshape")(layers.Dense(4, name="b")(x))
+    x = layers.SpatialDropout1D(0.0, name="spatial")(x)
     model = randomise(keras.Model(inputs, layers.Dense(3, name="c")(x)))
     result = merge(model)
     assert [layer.name for layer in result.model.layers[1:]] == ["before", "b", "reshape", "spatial", "c"]

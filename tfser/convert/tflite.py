@@ -10,7 +10,7 @@ import numpy as np
 from tfser.convert.canonical import canonicalise, operator_name, parse, schema
 from tfser.convert.export_form import export_form
 from tfser.errors import CheckFailed, InputError, ToolError
-from tfser.keras import keras, tf
+from tfser.keras import keras, native_chatter_off, tf
 from tfser.models.hrf import HighRankFactorization
 from tfser.models.layers import HardSwish, MatMul, Rsqrt
 
@@ -84,7 +84,8 @@ def _convert(model: keras.Model, calibration: np.ndarray) -> bytes:
     converter.inference_output_type = tf.int8
     converter._experimental_disable_batchmatmul_unfold = True  # or a batched matmul becomes SPLIT, FC, PACK
     try:
-        return converter.convert()
+        with native_chatter_off():
+            return converter.convert()
     except Exception as error:  # its own ConverterError, and whatever its passes and kernels raise
         cause = str(error).strip().partition("\n")[0]
         raise ToolError("TF-CONV-05", f"TensorFlow's converter refused model {model.name!r}: {cause}",
@@ -103,10 +104,11 @@ def _check_calibration(model: keras.Model, calibration: np.ndarray) -> None:
 
 
 def _check_integer(parsed: Any) -> None:
-    wrong = [f"{_name(tensor)} ({_TYPES[tensor.type].lower()})" for tensor in parsed.subgraphs[0].tensors
+    tensors = parsed.subgraphs[0].tensors
+    wrong = [f"{_name(tensor)} ({_TYPES[tensor.type].lower()})" for tensor in tensors
              if _TYPES[tensor.type] not in ("INT8", "INT32")]
     if wrong:
-        raise CheckFailed("TF-CONV-03", f"{len(wrong)} tensors that are not integer{_listed(wrong)}",
+        raise CheckFailed("TF-CONV-03", f"{len(wrong)} of {len(tensors)} tensors are not integer{_listed(wrong)}",
                           expected="int8 activations and weights, int32 biases",
                           fix="replace the layer by one whose operations are int8 (see tfser/models/layers.py)")
 

@@ -91,7 +91,8 @@ def _check_hrf(arch: str, hrf: HrfSpec) -> None:
     sites = sites_of(arch)
     for site in hrf.sites:
         if site not in sites:
-            raise InputError("TF-HRF-03", f"HRF site {site!r}", expected=f"a site of {arch}: {', '.join(sites)}")
+            raise InputError("TF-HRF-03", f"HRF site {site!r}", expected=f"a site of {arch}: {', '.join(sites)}",
+                             fix="leave that site out")
 
 
 def _known(kind: str, value: object, choices: tuple) -> str:
