@@ -116,6 +116,18 @@ def test_vectors_that_only_look_alike_are_not_shared():
     assert len(set(made)) == 4 and made[-1] == made[0]
 
 
+def test_vectors_of_another_alignment_are_not_shared():
+    builder = SharingBuilder()
+    numbers(builder, [1], np.int8)  # an odd place to begin
+    offsets = []
+    for alignment in (4, 8, 16):
+        builder.StartVector(4, 1, alignment)
+        builder.PrependInt32(7)
+        offsets.append(builder.EndVector())
+        assert (offsets[-1] - 4) % alignment == 0  # offsets count from the end; the element is behind its count
+    assert len(set(offsets)) == 3
+
+
 def test_vectors_of_offsets_are_never_shared():
     """Of the two vectors here every byte is equal, and yet one says 'left' and the other 'west'."""
     builder = SharingBuilder()

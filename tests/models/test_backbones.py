@@ -56,6 +56,32 @@ def test_every_size_builds_and_answers(arch, size, norm):
         assert model.count_params() > plain(arch).count_params()
 
 
+# --- what the graph leaves to the start of a kernel -----------------------------------------------------------
+def spread(model, name):
+    """Standard deviation of a kernel over that of a Glorot start."""
+    kernel = model.get_layer(name).kernel.numpy()
+    return kernel.std() * np.sqrt(np.mean(kernel.shape))
+
+
+@pytest.mark.parametrize(("arch", "layer", "expected"), [
+    ("conformer", "block1/ffn1/project", 0.5),  # the half step of a Conformer
+    ("convtransformer", "block1/ffn1/project", 1.0),
+    ("conformer", "block1/attention/query", 1 / np.sqrt(10)),  # the scale of the scores, 1 / sqrt(d_head)
+    ("convtransformer", "block1/attention/query", 1 / np.sqrt(12)),
+    ("convtransformer", "block1/attention/key", 1.0),
+])
+def test_scales_are_in_the_start_of_a_kernel(arch, layer, expected):
+    assert spread(plain(arch), layer) == pytest.approx(expected, rel=0.1)
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_keys_alone_have_no_bias(arch):
+    """It would move all scores of a query alike."""
+    without = {layer.name for layer in plain(arch).layers
+               if isinstance(layer, keras.layers.Dense) and not layer.use_bias}
+    assert without == {layer.name for layer in plain(arch).layers if layer.name.endswith("attention/key")}
+
+
 # --- SpeechFormer -----------------------------------------------------------------------------------------
 def test_the_windows_and_merges_of_the_publication_in_milliseconds():
     """arXiv 2203.03812, section 3: windows of 50, 400 and 2000 ms, then all; tokens of 50, 250 and 1000 ms."""

@@ -94,7 +94,7 @@ def check_layer(layer, inputs, weights, folder):
     assert output.dtype == np.float32
     assert model.output_shape[1:] == output.shape[1:]
 
-    # Keras builds a loaded layer from its saved shapes and again in the graph: weights must not double.
+    # Keras may build a loaded layer from its saved shapes and again in the graph: each weight once.
     model.save(folder / "x.keras")
     loaded = keras.models.load_model(folder / "x.keras")
     assert [tuple(w.shape) for w in loaded.weights] == weights

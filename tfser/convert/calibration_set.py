@@ -55,9 +55,10 @@ def load_calibration(path: Path) -> CalibrationSet:
         The file is missing, damaged, or not a calibration set.
     """
     document, arrays = read_archive(path, KIND)
-    codes, labels = arrays.get("codes"), arrays.get("labels")
+    codes, labels = (arrays.get(name, np.empty(0)) for name in ("codes", "labels"))
     numbers = all(isinstance(document.get(name), float) for name in ("low", "step"))
-    if codes is None or labels is None or not numbers or codes.ndim != 3 or labels.shape != codes.shape[:1]:
+    clips = codes.ndim == 3 and codes.size and codes.dtype == np.uint8 and labels.shape == codes.shape[:1]
+    if not numbers or not clips:
         raise InputError("TF-CAL-02", f"calibration set {str(path)!r} without clips and their labels",
                          expected="a file that tfser train wrote beside its checkpoint", fix="train again")
     x = (document["low"] + document["step"] * codes.astype(np.float64)).astype(np.float32)

@@ -6,6 +6,7 @@ from typing import Any
 
 import flatbuffers
 
+_COUNT_BYTES = 4  # in front of the elements of a vector
 _BUFFER_ALIGNMENT = 16  # the schema's force_align of buffer data, which the Python packer ignores
 
 
@@ -20,17 +21,19 @@ class SharingBuilder(flatbuffers.Builder):
 
     def __init__(self, initial_size: int = 1024) -> None:
         super().__init__(initial_size)
-        self._seen: dict[tuple[int, int, int, bytes], int] = {}
-        self._layout = (0, 0, 0)
-        self._before = 0
+        self._seen: dict[tuple[int, bytes], int] = {}
+        # Of the vector that is being written:
+        self._alignment = 0
+        self._size = 0  # bytes, with the count in front
+        self._before = 0  # offset before it and its padding
         self._shareable = False
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:
-        alignment = max(alignment, _BUFFER_ALIGNMENT) if elemSize == 1 else alignment
-        self._layout = (elemSize, numElems, alignment)
+        self._alignment = max(alignment, _BUFFER_ALIGNMENT) if elemSize == 1 else alignment
+        self._size = _COUNT_BYTES + elemSize * numElems
         self._before = self.Offset()
         self._shareable = True
-        return super().StartVector(elemSize, numElems, alignment)
+        return super().StartVector(elemSize, numElems, self._alignment)
 
     def PrependUOffsetTRelative(self, off: int) -> None:
         self._shareable = False  # relative offsets: equal bytes elsewhere mean something else
@@ -38,16 +41,13 @@ class SharingBuilder(flatbuffers.Builder):
 
     def EndVector(self, numElems: int | None = None) -> int:
         end = super().EndVector(numElems)
-        if not self._shareable:
+        if not self._shareable:  # of offsets, or a string
             return end
         self._shareable = False
-        size = 4 + self._layout[0] * self._layout[1]
-        key = (*self._layout, bytes(self.Bytes[self.head : self.head + size]))
+        key = self._alignment, bytes(self.Bytes[self.head : self.head + self._size])
         if key in self._seen:
             self.head = len(self.Bytes) - self._before  # take back what was just written
-            return self._seen[key]
-        self._seen[key] = end
-        return end
+        return self._seen.setdefault(key, end)
 
 
 def pack(model: Any) -> bytes:

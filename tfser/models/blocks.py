@@ -42,9 +42,11 @@ class Builder:
         return hrf if hrf is not None and site in hrf.sites else None
 
     def dropout(self, x: Any, name: str) -> Any:
+        """Dropout in training; no layer where the rate is 0."""
         return keras.layers.Dropout(self.spec.dropout, name=name)(x) if self.spec.dropout else x
 
     def norm(self, x: Any, name: str) -> Any:
+        """BatchNorm, which folds away or becomes MUL and ADD, or LayerNorm in nine operators."""
         if self.spec.norm == "batch":
             return keras.layers.BatchNormalization(name=name)(x)
         return layer_norm(x, name)
@@ -116,8 +118,8 @@ def transformer_block(b: Builder, x: Any, name: str) -> Any:
 def subsample(b: Builder, x: Any, filters: tuple[int, ...]) -> Any:
     """3x3 convolutions of stride 2 over time and bands, then a linear layer to the model's width.
 
-    ``(batch, frames, bands)`` to ``(batch, 1, frames / 2^n, width)``. BatchNorm folds into the
-    convolution at conversion.
+    ``(batch, frames, bands)`` to ``(batch, 1, frames / 2^n, width)``, rounded up at each of the
+    ``n`` convolutions. BatchNorm folds into them at conversion.
     """
     frames, bands = x.shape[1:]
     x = keras.layers.Reshape((frames, bands, 1), name="frontend/image")(x)
@@ -131,7 +133,7 @@ def subsample(b: Builder, x: Any, filters: tuple[int, ...]) -> Any:
 
 
 def classify(b: Builder, x: Any) -> Any:
-    """Mean over time, then logits ``(batch, labels)``."""
+    """Mean over time, then logits: ``(batch, 1, frames, width)`` to ``(batch, labels)``."""
     pooled = b.dropout(Mean(2, keepdims=True, name="head/mean")(x), "head/dropout")
     return logits(b, pooled)
 
