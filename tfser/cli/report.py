@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 from tfser.cli.output import json_option, print_json
-from tfser.files import write_atomic
+from tfser.errors import InputError
+from tfser.files import canonical_json, write_atomic
 
 _PATH = click.Path(path_type=Path)
 
@@ -22,17 +24,34 @@ def command(folder: Path, out: Path | None, as_json: bool) -> None:
     """Write the HTML page of a build folder: one file, no network needed.
 
     The page follows from manifest.json and certificate.json, so it comes out as the build wrote it.
+    Another version of tfser may draw it differently; the manifest then gets the new page's hash.
     """
     from firmware_gen.report.build_folder import read_build_folder
     from tfser.report.page import render
 
     report = folder / "report.html"
     read_build_folder(folder, derived=(report.name,))
-    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest = _read_json(folder / "manifest.json")
     certificate = folder / "certificate.json"
-    page = render(manifest, json.loads(certificate.read_bytes()) if certificate.is_file() else None).encode()
+    page = render(manifest, _read_json(certificate) if certificate.is_file() else None).encode()
+    digest = hashlib.sha256(page).hexdigest()
     write_atomic(out or report, page)
+    if out is None and manifest["files"].get(report.name, digest) != digest:
+        manifest["files"][report.name] = digest
+        write_atomic(folder / "manifest.json", canonical_json(manifest).encode())
     if as_json:
-        print_json({"report": str(out or report), "sha256": hashlib.sha256(page).hexdigest()})
+        print_json({"report": str(out or report), "sha256": digest})
     else:
         click.echo(out or report)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError("TF-REP-02", f"{path}: {error}", expected="JSON in UTF-8",
+                         fix="build again with 'tfser build'") from error
+    if not isinstance(document, dict):
+        raise InputError("TF-REP-03", f"{path} holds {type(document).__name__}", expected="an object",
+                         fix="build again with 'tfser build'")
+    return document

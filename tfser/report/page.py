@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
-from tfser.report.markup import bar, section, table, text, tile
+from tfser.errors import InputError
+from tfser.report.accuracy import accuracy, tested_speakers
+from tfser.report.charts import HATCH
+from tfser.report.markup import text, tile
+from tfser.report.sections import Document, budget, checks, merge, operators, origin, tensors
 from tfser.report.style import STYLE
-
-Document = Mapping[str, Any]
 
 
 def render(manifest: Document, certificate: Document | None) -> str:
@@ -18,117 +20,75 @@ def render(manifest: Document, certificate: Document | None) -> str:
     ----------
     manifest, certificate : mapping
         ``manifest.json`` and ``certificate.json`` as JSON types.
+
+    Raises
+    ------
+    InputError
+        A document holds something of another form than ``tfser build`` writes.
     """
+    parts = (_draw("summary", _summary, manifest, certificate), _draw("budget", budget, manifest),
+             _draw("merge", merge, certificate), _draw("validation", checks, manifest),
+             _draw("accuracy", accuracy, manifest), _draw("operators", operators, manifest),
+             _draw("largest tensors", tensors, manifest), _draw("how it was built", origin, manifest))
+    return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{text(_title(manifest))}</title>'
+            f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>'
+            f"<body>{HATCH}{parts[0]}<main>{''.join(parts[1:])}</main></body></html>\n")
+
+
+def _draw(name: str, part: Callable[..., str], *documents: Any) -> str:
+    try:
+        return part(*documents)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError("TF-REP-01", f"the data for the page's {name} are not as a build writes them "
+                                      f"({type(error).__name__}: {error})",
+                         expected="manifest.json and certificate.json of this tfser version",
+                         fix="build again with 'tfser build'") from error
+
+
+def _title(manifest: Document) -> str:
     model = manifest.get("model") or {}
     name = " ".join(str(model[key]) for key in ("arch", "size") if key in model) or "model"
-    title = f"{name} for {manifest.get('target')}"
-    sections = (_budget(manifest), _merge(certificate), _checks(manifest), _accuracy(manifest), _largest(manifest),
-                _origin(manifest))
-    return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{text(title)}</title>'
-            f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>'
-            f"<body><header><h1>{text(title)}</h1>{_verdict(manifest)}{_tiles(manifest)}</header>"
-            f"<main>{''.join(sections)}</main></body></html>\n")
+    return f"{name} for {manifest['target']}"
+
+
+def _summary(manifest: Document, certificate: Document | None) -> str:
+    features, size, labels = (manifest.get(key) or {} for key in ("features", "size", "labels"))
+    about = ["int8, TensorFlow Lite Micro"]
+    about += [f"board {size['board']} ({size['core']})"] if "board" in size else []
+    about += [f"{len(labels)} labels"] if labels else []
+    if features:
+        about.append(f"{features['frames']} × {features['mel_bands']} log-mel, {features['sample_rate_hz']:,} Hz audio")
+    return (f'<header><p class="soft">tfser build report</p><h1>{text(_title(manifest))}</h1>'
+            f'<p class="soft">{text(" · ".join(about))}</p>{_verdict(manifest)}'
+            f"{_tiles(manifest, certificate)}</header>")
 
 
 def _verdict(manifest: Document) -> str:
-    checks = (manifest.get("validation") or {}).get("checks", [])
-    failed = [check["name"] for check in checks if not check["passed"]]
-    failed += [f"{verdict['resource']} budget" for verdict in _verdicts(manifest) if not verdict["ok"]]
+    made, limits = (manifest.get("validation") or {}).get("checks", []), (manifest.get("size") or {}).get("budget", [])
+    failed = [f"{check['name']}: {check['detail']}" for check in made if not check["passed"]]
+    failed += [verdict["text"] for verdict in limits if not verdict["ok"]]
     if failed:
-        return f'<p class="bad">Failed: {text(", ".join(failed))}.</p>'
-    return '<p class="good">Every check passed.</p>' if checks else '<p class="soft">Not validated.</p>'
+        reasons = "".join(f"<li>{text(reason)}</li>" for reason in failed)
+        return f'<div class="verdict bad"><b>✗ Failed</b><ul>{reasons}</ul></div>'
+    kept = f"{len(limits)} budget limits kept" if limits else "no size was checked"
+    if not made:
+        return f'<div class="verdict"><b>– Not validated</b><span>{text(kept)}</span></div>'
+    return f'<div class="verdict good"><b>✓ Passed</b><span>{text(len(made))} checks, {text(kept)}</span></div>'
 
 
-def _verdicts(manifest: Document) -> list[Document]:
-    return (manifest.get("size") or {}).get("budget", [])
-
-
-def _tiles(manifest: Document) -> str:
-    measured, scores = manifest.get("measured") or {}, (manifest.get("scores") or {}).get("test")
-    parameters = (manifest.get("model") or {}).get("parameters")
-    tiles = [(measured.get("model_bytes"), "bytes of model.tflite"),
-             (measured.get("arena_bytes"), "bytes of arena, at most (64-bit host)"),
-             (parameters, "parameters, merged")]
-    shown = [tile(text(value), label) for value, label in tiles if value is not None]
+def _tiles(manifest: Document, certificate: Document | None) -> str:
+    measured, model, merged = manifest["measured"], manifest.get("model") or {}, certificate or {}
+    scores = (manifest.get("scores") or {}).get("test")
+    shown = []
+    if measured.get("model_bytes") is not None:
+        shown.append(tile(f"{text(measured['model_bytes'])} <i>B</i>", "model.tflite", "to flash, whole"))
+    if measured.get("arena_bytes") is not None:
+        shown.append(tile(f"{text(measured['arena_bytes'])} <i>B</i>", "tensor arena", "upper bound, of a 64-bit host"))
+    if measured.get("instructions_per_inference") is not None:
+        shown.append(tile(text(measured["instructions_per_inference"]), "instructions", "per inference, not cycles"))
+    if model.get("parameters") is not None:
+        before = f"{merged['parameters_before']:,} before the merge" if "parameters_before" in merged else ""
+        shown.append(tile(text(model["parameters"]), "parameters", before))
     if scores:
-        shown.append(tile(f"{scores['wf1']:.3f}", "WF1, float, on test speakers"))
-    return f'<div class="tiles">{"".join(shown)}</div>'
-
-
-def _budget(manifest: Document) -> str:
-    rows = []
-    for verdict in _verdicts(manifest):
-        used, limit = verdict["used"], verdict["limit"]
-        share = 0.0 if used is None or not limit else used / limit
-        figure = "not measured" if used is None else f"{text(used)} of {text(limit)} {text(verdict['unit'])}"
-        name = f'{text(verdict["resource"])} <span class="soft">({text(verdict["origin"])})</span>'
-        rows.append((name, f'<div class="bar">{bar(share, over=not verdict["ok"])}</div>', figure,
-                     f'<span class="mark">{text(verdict["kind"])}</span>'))
-    return section("Budget", table(("", "", "used", ""), rows, numbers=(2,)) if rows else "")
-
-
-def _merge(certificate: Document | None) -> str:
-    if not certificate:
-        return section("Merge (deHRF)")
-    rows = [(f"<code>{text(' + '.join(chain['layers']))}</code>",
-             text(" · ".join("×".join(map(str, shape)) for shape in chain["kernels_before"])),
-             text("×".join(map(str, chain["kernel_after"])))) for chain in certificate["merged"]]
-    summary = (f"<p>{text(len(rows))} chains of linear layers became one layer each: "
-               f"{text(certificate['parameters_before'])} parameters before, {text(certificate['parameters_after'])} "
-               f"after. Largest error on logits {certificate['max_abs_error']:.1e} (at most "
-               f"{certificate['tolerance']:.0e}); {text(certificate['decisions_agree'])} of "
-               f"{text(certificate['decisions_total'])} decisions agree.</p>")
-    kept = "".join(f"<li><code>{text(' + '.join(record['layers']))}</code>: {text(record['reason'])}</li>"
-                   for record in certificate["refused"])
-    return section("Merge (deHRF)", summary, table(("layers", "kernels in training", "kernel"), rows) if rows else "",
-                   f'<p class="soft">Linear layers that stay apart:</p><ul class="soft">{kept}</ul>' if kept else "")
-
-
-def _checks(manifest: Document) -> str:
-    checks = (manifest.get("validation") or {}).get("checks", [])
-    marks = {True: '<span class="good">pass</span>', False: '<span class="bad">FAIL</span>', None: "not run"}
-    rows = [(text(check["name"]), marks[check["passed"]], text(check["detail"])) for check in checks]
-    return section("Validation of the int8 model", table((), rows) if rows else "")
-
-
-def _accuracy(manifest: Document) -> str:
-    scores, split = (manifest.get("scores") or {}).get("test"), manifest.get("split") or {}
-    if not scores:
-        return section("Accuracy")
-    labels = list(scores["classes"])
-    recalls = [(text(label), f'<div class="bar">{bar(entry["recall"] or 0.0)}</div>',
-                "–" if entry["recall"] is None else f"{entry['recall']:.2f}", text(entry["support"]))
-               for label, entry in scores["classes"].items()]
-    confusion = [(text(label), *map(text, row)) for label, row in zip(labels, scores["confusion"], strict=True)]
-    summary = (f"<p>Float model on {text(scores['utterances'])} recordings of the test speakers "
-               f"{text(', '.join(split.get('test', [])))} of {text(split.get('corpus'))}, whom training never heard: "
-               f"WF1 {scores['wf1']:.3f}, UAR {scores['uar']:.3f}, WA {scores['wa']:.3f}, "
-               f"macro-F1 {scores['macro_f1']:.3f}.</p>")
-    columns = range(1, len(labels) + 1)
-    return section("Accuracy", summary, table(("label", "", "recall", "recordings"), recalls, numbers=(2, 3)),
-                   '<p class="soft">Confusion: true label in rows, prediction in columns.</p>',
-                   table(("", *labels), confusion, numbers=tuple(columns)))
-
-
-def _largest(manifest: Document) -> str:
-    size = manifest.get("size") or {}
-    parts = []
-    for key, title in (("largest_weights", "weights"), ("largest_activations", "activations")):
-        rows = [(f"<code>{text(entry['name'])}</code>", text(entry["bytes"])) for entry in size.get(key, [])]
-        parts.append(table((f"largest {title}", "bytes"), rows, numbers=(1,)) if rows else "")
-    operators = manifest.get("operators") or {}
-    counted = [(text(name), text(count)) for name, count in sorted(operators.items(), key=lambda item: -item[1])]
-    parts.append(table(("operator", "count"), counted, numbers=(1,)) if counted else "")
-    return section("Tensors and operators", *parts)
-
-
-def _origin(manifest: Document) -> str:
-    split = manifest.get("split") or {}
-    rows = [(text(f"{role} speakers"), text(", ".join(split[role]))) for role in ("train", "validation", "test")
-            if role in split]
-    if "fingerprint" in split:
-        rows.append(("split fingerprint", f"<code>{text(split['fingerprint'])}</code>"))
-    rows += [(text(tool), text(version)) for tool, version in sorted((manifest.get("tool_versions") or {}).items())]
-    rows += [(f"<code>{text(name)}</code>", f"<code>{text(digest)}</code>")
-             for name, digest in sorted((manifest.get("files") or {}).items()) if name != "report.html"]
-    return section("How it was built", table((), rows) if rows else "")
+        shown.append(tile(f"{scores['wf1']:.3f}", "WF1, float model", tested_speakers(manifest)))
+    return f'<ul class="tiles">{"".join(shown)}</ul>' if shown else ""
