@@ -132,3 +132,20 @@ def test_a_folder_of_somebody_else_is_not_touched(run_folder, tmp_path, tfser):
     result = tfser("build", "--checkpoint", run_folder, "--target", "cortex-m7", "--out", out)
     assert result.code == 2
     assert contents(out) == {"holiday.jpg": b"irreplaceable"}
+
+
+def test_a_model_that_int8_ruins_is_not_delivered(run_folder, tmp_path, tfser):
+    """One logit far below the others takes the whole int8 range: what is left of them is one step."""
+    from tfser.models.checkpoint import load_checkpoint, save_checkpoint
+
+    checkpoint, model = load_checkpoint(run_folder / "checkpoint.npz")
+    kernel, bias = model.get_layer("head/logits").get_weights()
+    bias[0], bias[-1] = -1e4, 5.0
+    model.get_layer("head/logits").set_weights([kernel, bias])
+    save_checkpoint(tmp_path / "checkpoint.npz", checkpoint, model)
+    shutil.copy(run_folder / "calibration.npz", tmp_path)
+    result = tfser("build", "--checkpoint", tmp_path / "checkpoint.npz", "--target", "cortex-m7",
+                   "--out", tmp_path / "out")
+    assert result.code == 1
+    assert "TF-BUILD-01" in result.err and "agreement" in result.err
+    assert not (tmp_path / "out").exists()

@@ -17,6 +17,7 @@ from firmware_gen.report.build_folder import read_build_folder
 from firmware_gen.report.size import measure
 from firmware_gen.target import Target
 from tfser.cli.output import SCHEMA_VERSION, log
+from tfser.errors import CheckFailed
 from tfser.features.document import write_features_json
 from tfser.files import canonical_json, sha256
 from tfser.report.page import render
@@ -45,24 +46,37 @@ class Built:
 
 
 def write_build(folder: Path, bundle: Bundle, target: Target, budget: Budget) -> Built:
-    """Write everything that a build delivers into an empty folder."""
-    (folder / "model.tflite").write_bytes(bundle.content)
-    (folder / "certificate.json").write_text(canonical_json({"schema_version": SCHEMA_VERSION, **bundle.certificate}))
+    """Write everything that a build delivers into an empty folder.
+
+    Raises
+    ------
+    CheckFailed
+        The int8 model failed its validation.
+    """
     model = read_tflite(bundle.content)
     ends = quantisation(model)
     inputs = quantize(bundle.calibration.x, **ends["input"])
     log.print("running the int8 model under LiteRT and TensorFlow Lite Micro")
     validation = validate_model(model, bundle.content, inputs, logits=bundle.logits)
+    _require_passed(validation)
+    (folder / "model.tflite").write_bytes(bundle.content)
+    (folder / "certificate.json").write_text(canonical_json({"schema_version": SCHEMA_VERSION, **bundle.certificate}))
     labels = bundle.checkpoint.model.labels
     write_features_json(folder / "features.json", bundle.checkpoint.features, labels=labels,
                         input_scale=ends["input"]["scale"], input_zero_point=ends["input"]["zero_point"])
-    arena_bytes = validation.figure("arena_bytes")
-    if arena_bytes is not None:
-        export_tflite_micro(model, bundle.content, folder / "firmware" / "tflite_micro", arena_bytes=arena_bytes,
-                            labels=labels, self_test=_self_test(bundle.content, inputs))
-    manifest = _manifest(bundle, model, validation, target)
+    export_tflite_micro(model, bundle.content, folder / "firmware" / "tflite_micro", labels=labels,
+                        arena_bytes=validation.figure("arena_bytes"), self_test=_self_test(bundle.content, inputs))
+    manifest = _manifest(bundle, model, ends, validation, target)
     sizes = _write_manifest(folder, manifest, bundle.certificate, target, budget)
     return Built(manifest, bundle.certificate, validation, sizes)
+
+
+def _require_passed(validation: Validation) -> None:
+    failed = [f"{check.name}: {check.detail}" for check in validation.checks if not check.passed]
+    if failed:
+        raise CheckFailed("TF-BUILD-01", f"the int8 model failed its validation: {'; '.join(failed)}",
+                          expected="every check passed; nothing was written",
+                          fix="train another seed, or with --norm batch, and build again")
 
 
 def quantisation(model: Model) -> dict[str, dict[str, Any]]:
@@ -81,7 +95,8 @@ def _self_test(content: bytes, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return inputs[index], outputs[index]
 
 
-def _manifest(bundle: Bundle, model: Model, validation: Validation, target: Target) -> dict[str, Any]:
+def _manifest(bundle: Bundle, model: Model, ends: dict[str, Any], validation: Validation,
+              target: Target) -> dict[str, Any]:
     checkpoint = bundle.checkpoint
     operators = [operator.name for operator in model.subgraphs[0].operators]
     unmeasured = {"instructions_per_inference": NOT_RUN, "stack_bytes": NOT_RUN, "flash_code_bytes": NO_IMAGE,
@@ -94,7 +109,7 @@ def _manifest(bundle: Bundle, model: Model, validation: Validation, target: Targ
         "labels": list(checkpoint.model.labels),
         "features": to_dict(checkpoint.features),
         "train": to_dict(checkpoint.train) if checkpoint.train else None,
-        "quantisation": quantisation(model),
+        "quantisation": ends,
         "operators": {name: operators.count(name) for name in sorted(set(operators))},
         "split": checkpoint.split,
         "corpus": checkpoint.split and checkpoint.split["corpus"],
