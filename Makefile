@@ -14,7 +14,7 @@ build: setup  ## Firmware source of the shipped checkpoint, checked, in build/TA
 	$(BIN)/tfser build --target $(TARGET) --out $(OUT)
 
 test: lint  ## Lint, types and the whole test suite
-	@tools/setup.sh tflm
+	@tools/setup.sh tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 setup:  ## Virtual environment, locked packages, Arm toolchain where permitted

@@ -4,7 +4,7 @@
 #   tools/setup.sh             both of the below
 #   tools/setup.sh python      .venv with the versions of requirements.lock, and tfser itself (editable)
 #   tools/setup.sh toolchain   Arm compiler, QEMU and CMake, through apt where missing and permitted
-#   tools/setup.sh tflm        TensorFlow Lite Micro's C++ headers and a library, for the tests alone
+#   tools/setup.sh tests       TensorFlow Lite Micro's C++ headers and a library, and clang: for the tests alone
 #
 # PYTHON=/path/to/python3.12 chooses the Python. Exit code 3: Python or a package could not be had.
 # A missing toolchain is said in one line and is no failure: what needs none is still built.
@@ -131,10 +131,17 @@ setup_toolchain() {
     say "no toolchain for firmware.elf (all else is built); to get it: sudo apt-get install ${missing[*]}"
 }
 
+# The generated C is compiled by a second compiler too.
+setup_clang() {
+    has clang && return
+    may_install && apt_install clang && return
+    say "no clang: tests that need it are skipped; to get it: sudo apt-get install clang"
+}
+
 case "${1:-all}" in
     all) setup_python; setup_toolchain ;;
     python) setup_python ;;
     toolchain) setup_toolchain ;;
-    tflm) setup_tflm ;;
-    *) say "usage: tools/setup.sh [python|toolchain|tflm]"; exit 2 ;;
+    tests) setup_tflm; setup_clang ;;
+    *) say "usage: tools/setup.sh [python|toolchain|tests]"; exit 2 ;;
 esac

@@ -43,7 +43,7 @@ class Tflm(NamedTuple):
 def tflm() -> Tflm:
     xmos = Path(sys.prefix, "tflm", "xmos_ai_tools")
     if not xmos.is_dir():
-        pytest.skip("TensorFlow Lite Micro's headers are not installed (tools/setup.sh tflm)")
+        pytest.skip("TensorFlow Lite Micro's headers are not installed (tools/setup.sh tests)")
     tensorflow = importlib.util.find_spec("tensorflow")  # its folder, without importing it
     assert tensorflow and tensorflow.submodule_search_locations
     gemmlowp = Path(tensorflow.submodule_search_locations[0]) / "include/external/gemmlowp"

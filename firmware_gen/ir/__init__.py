@@ -1,0 +1,1 @@
+"""Typed integer graph: what a model computes, with no scale left in it."""

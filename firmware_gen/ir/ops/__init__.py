@@ -1,0 +1,1 @@
+"""One file per operation: its integer parameters, its output shape, its exact arithmetic in NumPy."""
