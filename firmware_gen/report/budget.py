@@ -110,7 +110,7 @@ def _verdict(resource: str, limit: Limit, sizes: Sizes, target: Target) -> Verdi
     ok = figure.value <= limit.value
     text = f"{resource} {figure.value}{unit} {'<=' if ok else '>'} {limit.value}{unit} ({target.name})"
     if not ok:
-        text += _culprits(resource, sizes)
+        text += f", {figure.value - limit.value}{unit} over" + _culprits(resource, sizes)
     if figure.kind == ESTIMATE:
         text += f"; {resource} is an estimate"
     return Verdict(resource, figure.value, limit, figure.unit, figure.kind, text, ok)

@@ -17,7 +17,7 @@ SCHEMA_VERSION = 1
 MODEL_FILE = "model.tflite"
 MANIFEST_FILE = "manifest.json"
 
-_REBUILD = "build it again with 'tfser build'"
+_REBUILD = "write it again with 'tfser build' or 'tfser compile'"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class BuildFolder:
     """A folder whose files have the hashes that its manifest gives.
 
     ``measured`` is the manifest's section of figures: a number, or ``None`` with the reason under
-    the same key in ``reasons``.
+    the same key in ``reasons``. ``plan`` is the manifest's, of :mod:`firmware_gen.plan.document`, or empty.
     """
 
     path: Path
@@ -34,10 +34,26 @@ class BuildFolder:
     model_bytes: int
     measured: dict[str, Any]
     reasons: dict[str, str]
+    plan: dict[str, Any]
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Names of the steps of the generated C; empty without a plan."""
+        return tuple(str(step.get("name", number)) for number, step in enumerate(_objects(self.plan, "steps")))
+
+    @property
+    def peak(self) -> list[tuple[str, int]]:
+        """Name and bytes of what lies in the arena during the step that needs the most; empty without a plan."""
+        step, found = self.plan.get("peak_step"), []
+        for buffer in _objects(self.plan, "buffers"):
+            first, last, size = (buffer.get(key) for key in ("first_step", "last_step", "bytes"))
+            if all(isinstance(number, int) for number in (step, first, last, size)) and first <= step <= last:
+                found.append((str(buffer.get("name")), size))
+        return found
 
 
 def read_build_folder(path: Path, *, derived: Sequence[str] = ()) -> BuildFolder:
-    """Read what ``tfser build`` wrote to ``path``.
+    """Read what ``tfser build`` or ``tfser compile`` wrote to ``path``.
 
     Files named in ``derived`` follow from the others and may be missing or changed.
 
@@ -59,7 +75,8 @@ def read_build_folder(path: Path, *, derived: Sequence[str] = ()) -> BuildFolder
         raise InputError("FG-BUILD-02", f"{path / MANIFEST_FILE}: target {target!r}", expected="a name", fix=_REBUILD)
     content = (path / MODEL_FILE).read_bytes()
     return BuildFolder(path, target, read_tflite(content), len(content),
-                       _section(manifest, "measured", path), _section(manifest, "reasons", path))
+                       _section(manifest, "measured", path), _section(manifest, "reasons", path),
+                       _section(manifest, "plan", path) if manifest.get("plan") is not None else {})
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
@@ -67,7 +84,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     if not file.is_file():
         what = "is not a folder" if path.exists() and not path.is_dir() else f"holds no {MANIFEST_FILE}"
         raise InputError("FG-BUILD-03", f"{str(path)!r} {what if path.exists() else 'does not exist'}",
-                         expected="a folder that 'tfser build' wrote", fix="give the build's --out folder")
+                         expected="a folder that 'tfser build' or 'tfser compile' wrote", fix="give its --out folder")
     try:
         manifest = json.loads(file.read_bytes())
     except (ValueError, RecursionError) as error:
@@ -85,6 +102,13 @@ def _section(manifest: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
         raise InputError("FG-BUILD-06", f"{path / MANIFEST_FILE}: {key!r} is {type(section).__name__}",
                          expected="an object", fix=_REBUILD)
     return section
+
+
+def _objects(plan: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    found = plan.get(key, [])
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise InputError("FG-BUILD-10", f"{MANIFEST_FILE}: {key!r} of the plan is not a list of objects", fix=_REBUILD)
+    return found
 
 
 def _check_file(path: Path, name: str, digest: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -11,7 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-CONTRACT = {"model.tflite", "features.json", "manifest.json", "certificate.json", "firmware", "report.html"}
+HAS_CHIP = shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm")
+needs_chip = pytest.mark.skipif(not HAS_CHIP, reason="needs arm-none-eabi-gcc and qemu-system-arm "
+                                                     "(tools/setup.sh toolchain)")
+CONTRACT = {"model.tflite", "features.json", "manifest.json", "certificate.json", "firmware", "memory.svg",
+            "report.html",
+            *(["firmware.elf"] if HAS_CHIP else [])}
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +54,59 @@ def test_a_figure_is_measured_or_has_a_reason(built):
     assert manifest["measured"]["model_bytes"] == (built / "model.tflite").stat().st_size
     for name, value in manifest["measured"].items():
         assert isinstance(value, int) or manifest["reasons"][name]
+
+
+@needs_chip
+def test_the_image_is_measured_and_proven(built):
+    manifest = manifest_of(built)
+    assert all(type(value) is int for value in manifest["measured"].values())
+    assert {figure["kind"] for figure in manifest["size"]["figures"].values()} == {"measured"}
+    (image,) = (check for check in manifest["validation"]["checks"] if check["name"] == "image")
+    assert image["image_inputs"] == 4
+    assert "mps2-an500" in image["detail"]
+    assert f"{manifest['measured']['instructions_per_inference']:,}" in (built / "report.html").read_text()
+
+
+def test_without_tools_the_sources_are_delivered(built, run_folder, tmp_path, monkeypatch, tfser):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    assert tfser("build", "--checkpoint", run_folder, "--target", "cortex-m7", "--out", tmp_path / "b").code == 0
+    assert contents(tmp_path / "b" / "firmware") == contents(built / "firmware")
+    manifest = manifest_of(tmp_path / "b")
+    assert manifest["reasons"]["firmware_elf_bytes"] == "arm-none-eabi-gcc is not installed"
+    assert not (tmp_path / "b" / "firmware.elf").exists()
+
+
+def test_firmware_that_gives_other_bytes_is_not_delivered(run_folder, tmp_path, monkeypatch, tfser):
+    from tfser.cli import build_folder
+
+    compile_model = build_folder.compile_model
+
+    def nudged(content, core):
+        """One more code in the first array of weights is off by one."""
+        compiled = compile_model(content, core)
+        files = dict(compiled.files)
+        name = "tfser_weights.c"
+        files[name] = re.sub(r"(\{\s*)(-?\d+)", lambda found: f"{found[1]}{-int(found[2]) or 1}", files[name], count=1)
+        assert files[name] != compiled.files[name]
+        return dataclasses.replace(compiled, files=files)
+
+    monkeypatch.setattr(build_folder, "compile_model", nudged)
+    result = tfser("build", "--checkpoint", run_folder, "--target", "cortex-m7", "--out", tmp_path / "b")
+    assert result.code == 1
+    assert "TF-BUILD-02" in result.err
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize("runner", [pytest.param("qemu", marks=needs_chip), "host"])
+def test_a_recording_gets_the_label_that_predict_gives(built, runner, corpus_folder, tfser):
+    recording = sorted(corpus_folder.rglob("*.wav"))[0]
+    predicted = tfser("predict", built / "model.tflite", recording, "--json").json()
+    result = tfser("run", built, "--input", recording, "--runner", runner, "--json")
+    assert result.code == 0, result.err
+    assert result.json()["label"] == predicted["label"]
+    assert result.json()["probabilities"] == predicted["probabilities"]
+    assert tfser("run", built, "--input", recording, "--runner", runner).out.splitlines()[0] == predicted["label"]
 
 
 def test_no_artefact_names_a_place_or_a_time(built, tmp_path_factory):

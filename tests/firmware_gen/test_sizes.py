@@ -10,7 +10,7 @@ from build_folders import make_build, read_manifest, write_manifest
 
 from firmware_gen.errors import InputError
 from firmware_gen.report.build_folder import read_build_folder
-from firmware_gen.report.size import ESTIMATE, MEASURED, UNKNOWN, measure
+from firmware_gen.report.size import CODE_BYTES, ESTIMATE, MEASURED, STACK_BYTES, UNKNOWN, measure
 
 
 @pytest.fixture
@@ -18,20 +18,32 @@ def build(tmp_path: Path, shared_models: Path) -> Path:
     return make_build(tmp_path / "build", (shared_models / "conformer_bn.tflite").read_bytes())
 
 
-def test_figures_of_a_known_model(build: Path) -> None:
+def test_figures_of_a_build_that_was_measured(tmp_path: Path, shared_models: Path) -> None:
+    measured = {"flash_code_bytes": 12_000, "flash_weights_bytes": 101_000, "static_ram_bytes": 4, "stack_bytes": 600,
+                "arena_bytes": 8_000, "instructions_per_inference": 5_000_000}
+    folder = make_build(tmp_path / "build", (shared_models / "conformer_bn.tflite").read_bytes(), **measured)
+    sizes = measure(read_build_folder(folder))
+    assert {name: figure.value for name, figure in sizes.figures.items()} == {
+        **measured, "model_bytes": 139_720, "flash_bytes": 113_000, "ram_bytes": 8_604}
+    assert {figure.kind for figure in sizes.figures.values()} == {MEASURED}
+
+
+def test_figures_without_a_toolchain_are_estimates(build: Path) -> None:
     sizes = measure(read_build_folder(build))
     figures = {name: (figure.value, figure.kind) for name, figure in sizes.figures.items()}
     assert figures == {
         "model_bytes": (139_720, MEASURED),
-        "flash_weights_bytes": (100_941, MEASURED),
-        "flash_code_bytes": (76_604, ESTIMATE),
-        "flash_bytes": (139_720 + 76_604, ESTIMATE),
+        "flash_weights_bytes": (100_941, ESTIMATE),
+        "flash_code_bytes": (CODE_BYTES, ESTIMATE),
+        "flash_bytes": (100_941 + CODE_BYTES, ESTIMATE),
         "arena_bytes": (52_208, MEASURED),
-        "stack_bytes": (840, ESTIMATE),
-        "ram_bytes": (53_232 + 840, ESTIMATE),
+        "static_ram_bytes": (0, ESTIMATE),
+        "stack_bytes": (STACK_BYTES, ESTIMATE),
+        "ram_bytes": (52_208 + STACK_BYTES, ESTIMATE),
         "instructions_per_inference": (None, UNKNOWN),
     }
     assert sizes.figures["instructions_per_inference"].how == "nothing ran it"
+    assert "no compiler" in sizes.figures["flash_code_bytes"].how
     assert all(figure.how for figure in sizes.figures.values())
 
 

@@ -16,7 +16,8 @@ from tfser.files import canonical_json
 from tfser.report.page import render
 
 VOID = {"meta", "rect"}
-SECTIONS = ["Budget", "Merge", "Validation", "Accuracy", "Operators", "Largest tensors", "How it was built"]
+SECTIONS = ["Budget", "Memory", "Instructions", "Merge", "Validation", "Accuracy", "Operators", "Largest tensors",
+            "How it was built"]
 MANIFEST = {
     "schema_version": 1, "target": "cortex-m7", "tool_versions": {"tfser": "0.1.0"},
     "files": {"model.tflite": "ab" * 32, "report.html": "ef" * 32},
@@ -30,6 +31,9 @@ MANIFEST = {
     "operators": {"ADD": 3, "CONV_2D": 26, "MUL": 3},
     "measured": {"model_bytes": 95760, "arena_bytes": 48800, "instructions_per_inference": None},
     "reasons": {"instructions_per_inference": "nothing ran it"},
+    "profile": [{"step": "operator 0 CONV_2D", "instructions": 3000},
+                {"step": "operator 1 ADD + operator 2 MUL", "instructions": 1000}],
+    "plan": {"arena_bytes": 48800, "lower_bound_bytes": 48000},
     "split": {"corpus": "emodb", "fold": 0, "folds": 5, "train": ["11", "12"], "validation": ["09", "10"],
               "test": ["03", "08"], "fingerprint": "cd" * 32},
     "scores": {"test": {"utterances": 4, "wf1": 0.5, "uar": 0.25, "wa": 0.75, "macro_f1": 0.125,
@@ -59,6 +63,9 @@ CERTIFICATE = {
     "parameters_before": 156327, "parameters_after": 65767, "float32_bytes_saved": 362240,
     "max_abs_error": 1.4e-6, "tolerance": 1e-5, "decisions_agree": 70, "decisions_total": 70,
 }
+PICTURE = ('<svg xmlns="http://www.w3.org/2000/svg" class="tfser-memory" role="img" width="9" height="9">'
+           '<title>Memory over time</title><style>.tfser-memory text { fill: #17202b; }</style><g><title>a: 4 &lt; 5</title>'
+           '<rect class="box" x="1" y="2" width="3" height="4"/><text x="1" y="2">a 4</text></g></svg>\n')
 BARE = {"schema_version": 1, "target": "cortex-m4", "files": {}, "measured": {}, "reasons": {}}
 
 
@@ -105,8 +112,8 @@ def manifest():
     return copy.deepcopy(MANIFEST)
 
 
-def outline(manifest, certificate=CERTIFICATE) -> Outline:
-    return Outline(render(manifest, certificate))
+def outline(manifest, certificate=CERTIFICATE, picture=PICTURE) -> Outline:
+    return Outline(render(manifest, certificate, picture))
 
 
 def bars(page: str) -> list[tuple[str, str]]:
@@ -125,11 +132,12 @@ def test_every_section_is_there_and_every_tag_is_closed(manifest):
 
 @pytest.mark.parametrize("shown", [
     "conformer small for cortex-m7", "board nucleo-f767zi (cortex-m7)", "100 × 40 log-mel, 16,000 Hz audio",
-    "✓ Passed 2 checks, 2 budget limits kept", "95,760 B model.tflite", "48,800 B tensor arena upper bound",
+    "✓ Passed 2 checks, 2 budget limits kept", "95,760 B model.tflite", "48,800 B arena input, output and scratch",
     "65,767 parameters 156,327 before the merge", "0.500 WF1, float model emodb test speakers 03, 08 (fold 0 of 5)",
     "300 of 1,200 B 25.0% of what the board has", "stack_bytes 840 B estimate of another model",
     "instructions_per_inference – not measured nothing ran it", "1.4e-06, at most 1e-05", "70 of 70",
-    "362,240 B of float32", "no float", "warning TF-DOC-17 an odd shape nothing to do",
+    "362,240 B of float32", "operator 0 CONV_2D 3,000 75.0%", "operator 1 ADD + operator 2 MUL 1,000 25.0%",
+    "no float", "warning TF-DOC-17 an odd shape nothing to do",
     "UAR 0.250", "WA 0.750", "macro-F1 0.125", "fear 0.75 4 anger – 0", "03 0.625 0.500 4",
     "same label on 69 of 70 calibration clips", "32 operators of 3 kinds", "CONV_2D 26 ADD 3 MUL 3",
     "frontend/w 9,600", "frontend/relu 16,000", "ratio 2, depth 2, at ffn1, ffn2", "scale 0.0377561, zero point -93",
@@ -146,9 +154,11 @@ def test_the_page_does_not_show_its_own_hash(manifest):
 
 def test_bars_are_as_long_as_their_share(manifest):
     drawn = bars(render(manifest, CERTIFICATE))
-    assert drawn[:4] == [("hatched", "25.0%"), ("fill", "50.0%"), ("soft-fill", "100.0%"), ("fill", "42.1%")]
-    assert drawn[4:7] == [("fill", "75.0%"), ("fill", "0.0%"), ("fill", "62.5%")]  # recalls, then the speaker
-    assert drawn[7:10] == [("fill", "100.0%"), ("fill", "11.5%"), ("fill", "11.5%")]  # operators
+    assert drawn[:2] == [("hatched", "25.0%"), ("fill", "50.0%")]
+    assert drawn[2:4] == [("fill", "100.0%"), ("fill", "33.3%")]  # steps
+    assert drawn[4:6] == [("soft-fill", "100.0%"), ("fill", "42.1%")]
+    assert drawn[6:9] == [("fill", "75.0%"), ("fill", "0.0%"), ("fill", "62.5%")]  # recalls, then the speaker
+    assert drawn[9:12] == [("fill", "100.0%"), ("fill", "11.5%"), ("fill", "11.5%")]  # operators
 
 
 def test_only_estimates_are_marked_as_estimates(manifest):

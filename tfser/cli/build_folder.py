@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from firmware_gen.compile import compile_model
 from firmware_gen.export.tflite_micro import export_tflite_micro
 from firmware_gen.frontend.tflite import Model, read_tflite
+from firmware_gen.plan.document import plan_document
 from firmware_gen.report import present
 from firmware_gen.report.budget import Budget, check
 from firmware_gen.report.build_folder import read_build_folder
 from firmware_gen.report.size import measure
 from firmware_gen.target import Target
+from tfser.cli.firmware import PICTURE, versions, write_firmware
 from tfser.cli.output import SCHEMA_VERSION, log
+from tfser.cli.self_test import check_firmware, choose_self_tests
 from tfser.errors import CheckFailed
 from tfser.features.document import write_features_json
 from tfser.files import canonical_json, sha256
@@ -24,14 +26,11 @@ from tfser.report.page import render
 from tfser.spec import to_dict
 from tfser.validate.accuracy import quantize
 from tfser.validate.pipeline import Validation, validate_model
-from tfser.validate.runtimes import run_tflite_micro
 
 if TYPE_CHECKING:
     from tfser.convert.bundle import Bundle
 
 TOOLS = ("tfser", "tensorflow", "tf-keras", "numpy", "librosa", "ai-edge-litert", "tflite-micro", "flatbuffers")
-NOT_RUN = "the firmware was not run: this form needs the user's own TensorFlow Lite Micro library"
-NO_IMAGE = "no image was linked: this form needs the user's own TensorFlow Lite Micro library"
 MANIFEST, REPORT = "manifest.json", "report.html"
 
 
@@ -51,7 +50,9 @@ def write_build(folder: Path, bundle: Bundle, target: Target, budget: Budget) ->
     Raises
     ------
     CheckFailed
-        The int8 model failed its validation.
+        The int8 model failed its validation, or the firmware does not give its bytes.
+    ToolError
+        A compiler or the emulator is there and fails.
     """
     model = read_tflite(bundle.content)
     ends = quantisation(model)
@@ -59,14 +60,24 @@ def write_build(folder: Path, bundle: Bundle, target: Target, budget: Budget) ->
     log.print("running the int8 model under LiteRT and TensorFlow Lite Micro")
     validation = validate_model(model, bundle.content, inputs, logits=bundle.logits)
     _require_passed(validation)
+    tests = choose_self_tests(bundle.content, inputs)
+    log.print(f"compiling for {target.core.name}")
+    compiled = compile_model(bundle.content, target.core)
+    firmware = write_firmware(folder, compiled, target.core, tests.inputs)
+    checked = check_firmware(firmware, compiled, target.core, tests)
+    if checked:
+        validation = dataclasses.replace(validation, checks=(*validation.checks, checked))
     (folder / "model.tflite").write_bytes(bundle.content)
     (folder / "certificate.json").write_text(canonical_json({"schema_version": SCHEMA_VERSION, **bundle.certificate}))
     labels = bundle.checkpoint.model.labels
     write_features_json(folder / "features.json", bundle.checkpoint.features, labels=labels,
                         input_scale=ends["input"]["scale"], input_zero_point=ends["input"]["zero_point"])
     export_tflite_micro(model, bundle.content, folder / "firmware" / "tflite_micro", labels=labels,
-                        arena_bytes=validation.figure("arena_bytes"), self_test=_self_test(bundle.content, inputs))
-    manifest = _manifest(bundle, model, ends, validation, target)
+                        arena_bytes=validation.figure("arena_bytes"), self_test=(tests.inputs[0], tests.outputs[0]))
+    manifest = {**_manifest(bundle, model, ends, validation, target), "plan": plan_document(compiled.program),
+                "measured": {"model_bytes": len(bundle.content), **firmware.figures}, "reasons": firmware.reasons,
+                "profile": firmware.profile}
+    manifest["tool_versions"].update(firmware.tool_versions)
     sizes = _write_manifest(folder, manifest, bundle.certificate, target, budget)
     return Built(manifest, bundle.certificate, validation, sizes)
 
@@ -87,24 +98,14 @@ def quantisation(model: Model) -> dict[str, dict[str, Any]]:
             for name, tensor in ends.items()}
 
 
-def _self_test(content: bytes, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """An input with its output, preferably one that saturates nowhere: it shows more errors."""
-    outputs = run_tflite_micro(content, inputs)
-    saturated = ((outputs == -128) | (outputs == 127)).sum(axis=1)
-    index = int(saturated.argmin())
-    return inputs[index], outputs[index]
-
-
 def _manifest(bundle: Bundle, model: Model, ends: dict[str, Any], validation: Validation,
               target: Target) -> dict[str, Any]:
     checkpoint = bundle.checkpoint
     operators = [operator.name for operator in model.subgraphs[0].operators]
-    unmeasured = {"instructions_per_inference": NOT_RUN, "stack_bytes": NOT_RUN, "flash_code_bytes": NO_IMAGE,
-                  "static_ram_bytes": NO_IMAGE, "firmware_elf_bytes": NO_IMAGE}
     return {
         "schema_version": SCHEMA_VERSION,
         "target": target.name,
-        "tool_versions": {name: metadata.version(name) for name in TOOLS},
+        "tool_versions": versions(*TOOLS),
         "model": {**to_dict(checkpoint.model), "parameters": bundle.merged.count_params()},
         "labels": list(checkpoint.model.labels),
         "features": to_dict(checkpoint.features),
@@ -116,9 +117,6 @@ def _manifest(bundle: Bundle, model: Model, ends: dict[str, Any], validation: Va
         "split_fingerprint": checkpoint.split and checkpoint.split["fingerprint"],
         "scores": checkpoint.metrics,
         "validation": validation.to_dict(),
-        "measured": {"model_bytes": len(bundle.content), "arena_bytes": validation.figure("arena_bytes"),
-                     **dict.fromkeys(unmeasured)},
-        "reasons": {**unmeasured, "arena_bytes": "measured on a 64-bit host: an upper bound for a 32-bit device"},
     }
 
 
@@ -131,7 +129,7 @@ def _write_manifest(folder: Path, manifest: dict[str, Any], certificate: dict[st
     figures = measure(read_build_folder(folder))
     sizes = present.SizeReport(target, figures, check(figures, budget, target))
     manifest["size"] = present.to_dict(sizes)
-    (folder / REPORT).write_text(render(manifest, certificate))
+    (folder / REPORT).write_text(render(manifest, certificate, (folder / PICTURE).read_text(encoding="utf-8")))
     manifest["files"][REPORT] = sha256(folder / REPORT)
     (folder / MANIFEST).write_text(canonical_json(manifest))
     return sizes

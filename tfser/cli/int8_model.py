@@ -11,7 +11,7 @@ from firmware_gen.frontend.model import Tensor
 from tfser.cli.model_file import read_model
 from tfser.errors import InputError
 from tfser.features.document import FeatureDocument, read_features_json
-from tfser.validate.accuracy import quantize
+from tfser.validate.accuracy import probabilities, quantize
 from tfser.validate.runtimes import run_tflite_micro
 
 FEATURES_FILE = "features.json"
@@ -39,9 +39,7 @@ class Int8Model:
         np.ndarray [shape=(n, labels)], float64
         """
         inputs = quantize(x, self.features.input_scale, self.features.input_zero_point)
-        logits = self.output_scale * (run_tflite_micro(self.content, inputs).astype(float) - self.output_zero_point)
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return exponentials / exponentials.sum(axis=1, keepdims=True)
+        return probabilities(run_tflite_micro(self.content, inputs), self.output_scale, self.output_zero_point)
 
 
 def load_int8_model(path: Path) -> Int8Model:

@@ -17,6 +17,8 @@ COMMANDS = {
     "build": ("tfser.cli.build", "Checkpoint to checked int8 firmware source: the main job."),
     "train": ("tfser.cli.train", "Train a model on a corpus, speakers disjoint."),
     "evaluate": ("tfser.cli.evaluate", "Score a checkpoint or a .tflite file on a corpus."),
+    "compile": ("tfser.cli.compile", "Any int8 .tflite file to C, ahead of time."),
+    "run": ("tfser.cli.run", "Run a build on an emulated chip or on this machine."),
     "validate": ("tfser.cli.validate", "Check that a .tflite file is sound, all int8 and runs on TFLite Micro."),
     "size": ("tfser.cli.size", "Flash and RAM of a build against a budget."),
     "predict": ("tfser.cli.predict", "Label and probabilities of a recording."),

@@ -10,7 +10,10 @@ import click
 from tfser.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from tfser.cli.int8_model import Int8Model
+    from tfser.spec import FeatureSpec
 
 _PATH = click.Path(path_type=Path)
 
@@ -46,15 +49,26 @@ def predict(model: Int8Model, recording: Path) -> tuple[dict[str, float], int]:
     InputError
         The recording cannot be read, or is silent.
     """
+    x = heard_clips(recording, model.features.spec)
+    mean = model.probabilities(x).mean(axis=0)
+    return {label: float(value) for label, value in zip(model.features.labels, mean, strict=True)}, len(x)
+
+
+def heard_clips(recording: Path, spec: FeatureSpec) -> np.ndarray:
+    """Normalised features [shape=(clips, frames, mel_bands)], float32, of a recording's clips, silent ones left out.
+
+    Raises
+    ------
+    InputError
+        The recording cannot be read, or is silent.
+    """
     import numpy as np
 
     from tfser.audio.io import is_silent, read_audio, require_sound
     from tfser.features.normalise import features, windows
 
-    spec = model.features.spec
     y = read_audio(recording, spec.sample_rate_hz)
     require_sound(y, recording)
     clips = windows(y, spec)
     heard = [clip for clip in clips if not is_silent(clip)] or list(clips)
-    mean = model.probabilities(np.stack([features(clip, spec) for clip in heard])).mean(axis=0)
-    return {label: float(value) for label, value in zip(model.features.labels, mean, strict=True)}, len(heard)
+    return np.stack([features(clip, spec) for clip in heard])

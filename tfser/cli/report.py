@@ -23,7 +23,7 @@ _PATH = click.Path(path_type=Path)
 def command(folder: Path, out: Path | None, as_json: bool) -> None:
     """Write the HTML page of a build folder: one file, no network needed.
 
-    The page follows from manifest.json and certificate.json, so it comes out as the build wrote it.
+    The page follows from manifest.json, certificate.json and memory.svg, so it comes out as the build wrote it.
     Another version of tfser may draw it differently; the manifest then gets the new page's hash.
     """
     from firmware_gen.report.build_folder import read_build_folder
@@ -33,7 +33,9 @@ def command(folder: Path, out: Path | None, as_json: bool) -> None:
     read_build_folder(folder, derived=(report.name,))
     manifest = _read_json(folder / "manifest.json")
     certificate = folder / "certificate.json"
-    page = render(manifest, _read_json(certificate) if certificate.is_file() else None).encode()
+    picture = folder / "memory.svg"
+    page = render(manifest, _read_json(certificate) if certificate.is_file() else None,
+                  picture.read_text(encoding="utf-8", errors="replace") if picture.is_file() else None).encode()
     digest = hashlib.sha256(page).hexdigest()
     write_atomic(out or report, page)
     if out is None and manifest["files"].get(report.name, digest) != digest:

@@ -9,17 +9,19 @@ from tfser.errors import InputError
 from tfser.report.accuracy import accuracy, tested_speakers
 from tfser.report.charts import HATCH
 from tfser.report.markup import text, tile
-from tfser.report.sections import Document, budget, checks, merge, operators, origin, tensors
+from tfser.report.sections import Document, budget, checks, memory, merge, operators, origin, profile, tensors
 from tfser.report.style import STYLE
 
 
-def render(manifest: Document, certificate: Document | None) -> str:
+def render(manifest: Document, certificate: Document | None, picture: str | None = None) -> str:
     """The page. Same documents, same text; a section whose data are absent says so.
 
     Parameters
     ----------
     manifest, certificate : mapping
         ``manifest.json`` and ``certificate.json`` as JSON types.
+    picture : str, optional
+        ``memory.svg``.
 
     Raises
     ------
@@ -27,6 +29,7 @@ def render(manifest: Document, certificate: Document | None) -> str:
         A document holds something of another form than ``tfser build`` writes.
     """
     parts = (_draw("summary", _summary, manifest, certificate), _draw("budget", budget, manifest),
+             _draw("memory", memory, manifest, picture), _draw("instructions", profile, manifest),
              _draw("merge", merge, certificate), _draw("validation", checks, manifest),
              _draw("accuracy", accuracy, manifest), _draw("operators", operators, manifest),
              _draw("largest tensors", tensors, manifest), _draw("how it was built", origin, manifest))
@@ -53,7 +56,7 @@ def _title(manifest: Document) -> str:
 
 def _summary(manifest: Document, certificate: Document | None) -> str:
     features, size, labels = (manifest.get(key) or {} for key in ("features", "size", "labels"))
-    about = ["int8, TensorFlow Lite Micro"]
+    about = ["int8, C compiled ahead of time"]
     about += [f"board {size['board']} ({size['core']})"] if "board" in size else []
     about += [f"{len(labels)} labels"] if labels else []
     if features:
@@ -81,9 +84,11 @@ def _tiles(manifest: Document, certificate: Document | None) -> str:
     scores = (manifest.get("scores") or {}).get("test")
     shown = []
     if measured.get("model_bytes") is not None:
-        shown.append(tile(f"{text(measured['model_bytes'])} <i>B</i>", "model.tflite", "to flash, whole"))
+        shown.append(tile(f"{text(measured['model_bytes'])} <i>B</i>", "model.tflite", "stays on the host"))
     if measured.get("arena_bytes") is not None:
-        shown.append(tile(f"{text(measured['arena_bytes'])} <i>B</i>", "tensor arena", "upper bound, of a 64-bit host"))
+        shown.append(tile(f"{text(measured['arena_bytes'])} <i>B</i>", "arena", "input, output and scratch"))
+    if measured.get("flash_code_bytes") is not None:
+        shown.append(tile(f"{text(measured['flash_code_bytes'])} <i>B</i>", "code and tables", "beside the weights"))
     if measured.get("instructions_per_inference") is not None:
         shown.append(tile(text(measured["instructions_per_inference"]), "instructions", "per inference, not cycles"))
     if model.get("parameters") is not None:

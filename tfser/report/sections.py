@@ -9,6 +9,7 @@ from typing import Any
 
 from tfser.report.charts import bar, budget_bar, ranked
 from tfser.report.markup import code, facts, listed, pill, section, table, text
+from tfser.report.picture import inline
 
 Document = Mapping[str, Any]
 
@@ -96,6 +97,32 @@ def checks(manifest: Document) -> str:
                    missing="manifest.json has no 'validation'")
 
 
+def memory(manifest: Document, picture: str | None) -> str:
+    """What lies where in the arena, step by step."""
+    plan = manifest.get("plan") or {}
+    intro = ""
+    if picture and "arena_bytes" in plan:
+        intro = (f"<p>{text(plan['arena_bytes'])} B of arena for input, output and everything between; "
+                 f"no plan of these steps needs less than {text(plan['lower_bound_bytes'])} B.</p>")
+    return section("Memory", *((intro, f'<div class="scroll">{inline(picture)}</div>') if picture else ()),
+                   missing="the folder has no memory.svg")
+
+
+def profile(manifest: Document) -> str:
+    """Instructions of each step of the generated C, in the order in which they run."""
+    steps = manifest.get("profile") or []
+    most = max((step["instructions"] for step in steps), default=0) or 1
+    total = sum(step["instructions"] for step in steps) or 1
+    rows = [(text(step["step"]), bar(step["instructions"] / most), text(step["instructions"]),
+             f"{step['instructions'] / total:.1%}") for step in steps]
+    intro = ("<p>Counted on an emulated chip, for one input. Instructions, not cycles. A step may compute several "
+             "operators of the model, a few rows at a time.</p>")
+    return section("Instructions", *((intro, table(("step", "", "instructions", "share"), rows, numbers=(2, 3),
+                                                   kind="steps")) if rows else ()),
+                   missing=(manifest.get("reasons") or {}).get("instructions_per_inference",
+                                                               "manifest.json has no 'profile'"))
+
+
 def operators(manifest: Document) -> str:
     """How often each operator occurs."""
     counts = manifest.get("operators") or {}
@@ -111,7 +138,7 @@ def tensors(manifest: Document) -> str:
     parts = [table((), ranked({entry["name"]: entry["bytes"] for entry in size[key]}), numbers=(2,), caption=caption,
                    kind="bars")
              for key, caption in (("largest_weights", "Weights, bytes of flash"),
-                                  ("largest_activations", "Activations, bytes of arena while alive")) if size.get(key)]
+                                  ("largest_activations", "Arena, bytes in the step that needs the most")) if size.get(key)]
     return section("Largest tensors", f'<div class="columns">{"".join(parts)}</div>' if parts else "",
                    missing="manifest.json has no 'size'")
 

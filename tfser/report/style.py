@@ -51,6 +51,7 @@ thead th { font-size: .85rem; color: var(--soft); }
 tr > :last-child, .bars tr > :last-child { padding-right: 0; }
 .bars th[scope=row] { width: 1%; white-space: nowrap; }
 .bars code { display: block; width: max-content; max-width: 12rem; white-space: normal; overflow-wrap: anywhere; }
+.steps td:nth-child(2) { width: 30%; } .steps .bar { margin-top: .35rem; }
 .confusion { table-layout: fixed; }
 .confusion thead td { width: 6.2rem; }
 .confusion th[scope=row] { padding-right: .5rem; border: 0; vertical-align: middle; }

@@ -53,6 +53,22 @@ def quantize(x: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
     return np.clip(np.rint(x / np.float32(scale)) + zero_point, -128, 127).astype(np.int8)
 
 
+def probabilities(outputs: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
+    """Softmax of the dequantised logits.
+
+    Parameters
+    ----------
+    outputs : np.ndarray [shape=(n, labels)], int8
+
+    Returns
+    -------
+    np.ndarray [shape=(n, labels)], float64
+    """
+    logits = scale * (outputs.astype(float) - zero_point)
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
 def agreement(outputs: np.ndarray, logits: np.ndarray) -> Agreement:
     """Compare labels.
 

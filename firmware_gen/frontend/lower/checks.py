@@ -60,6 +60,8 @@ def _check_end(where: str, tensor: Tensor) -> None:
     if -1 in signature[1:] or (signature[:1] == (-1,) and tensor.shape[0] != 1):
         raise InputError("FG-OP-52", f"{where}, of shape {list(signature)}",
                          expected="dimensions that are fixed; the first alone may be open, and is 1", fix=_STATIC)
+    _check_size(where, tensor)
+    _check_rank(where, tensor)
 
 
 def _where(subgraph: Subgraph, tensor: Tensor) -> str:
@@ -103,9 +105,18 @@ def _check_tensor(operator: Operator, tensor: Tensor) -> None:
                              expected="shapes, axes, indices and biases that are constants")
     elif tensor.dtype not in ("int8", "float32"):
         raise InputError("FG-OP-66", f"{where}: {tensor.dtype}", expected="int8", fix=_INT8)
-    elif not 1 <= tensor.elements <= MAX_ELEMENTS:
+    else:
+        _check_size(where, tensor)
+    _check_rank(where, tensor)
+
+
+def _check_size(where: str, tensor: Tensor) -> None:
+    if not 1 <= tensor.elements <= MAX_ELEMENTS:
         raise InputError("FG-OP-53", f"{where} of shape {list(tensor.shape)}: {tensor.elements} elements",
                          expected=f"1 to {MAX_ELEMENTS}", fix="use a model for a microcontroller")
+
+
+def _check_rank(where: str, tensor: Tensor) -> None:
     if len(tensor.shape) > MAX_RANK:
         raise InputError("FG-OP-54", f"{where} of shape {list(tensor.shape)}",
                          expected=f"at most {MAX_RANK} dimensions", fix="join dimensions with RESHAPE")

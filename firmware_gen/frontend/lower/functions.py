@@ -11,19 +11,19 @@ TensorFlow Lite Micro, ``kernels/internal/reference/integer_ops`` and ``hard_swi
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from firmware_gen.fixedpoint import (
     INT32_MAX,
     exp_on_negative_values,
     half_plus_one,
-    high_multiply,
     newton_reciprocal,
     one_over_one_plus,
     requantize,
     shift_left_saturating,
     shift_right,
-    wrap,
 )
 from firmware_gen.ir.ops.base import Scale
 
@@ -58,30 +58,33 @@ def _saturate(x: np.ndarray, radius: int, inside: np.ndarray, low: int, high: in
 
 
 def inverse_root(x: np.ndarray, scale: Scale) -> np.ndarray:
-    """``scale / sqrt(x)`` for ``x > 0``: rounded to ``2^-ROOT_SHIFT`` first, then to whole steps."""
-    result = np.zeros_like(x)
-    for i, number in enumerate(x.tolist()):
-        if number > 0:
-            root = _inverse_root_scale(number)
-            fraction = requantize(np.int64(1), root.multiplier, root.shift + ROOT_SHIFT)
-            result[i] = requantize(fraction, scale.multiplier, scale.shift - ROOT_SHIFT)
-    return result
+    """``scale / sqrt(x)``: rounded to ``2^-ROOT_SHIFT`` first, then to whole steps. ``x > 0``, else as for 1."""
+    roots = [_inverse_root_scale(max(number, 1)) for number in x.tolist()]
+    multiplier, shift = (np.array(numbers, np.int64) for numbers in zip(*roots, strict=True))
+    fraction = requantize(np.ones_like(x), multiplier, shift + ROOT_SHIFT)
+    return requantize(fraction, scale.multiplier, scale.shift - ROOT_SHIFT)
 
 
-def _inverse_root_scale(x: int) -> Scale:
-    """``1 / sqrt(x)`` for an integer from 1 to 2^29 - 1, by Newton-Raphson in Q3.28 on ``x`` scaled to [1/2, 2)."""
+@functools.cache
+def _inverse_root_scale(x: int) -> tuple[int, int]:
+    """``1 / sqrt(x)`` for an integer from 1 to 2^29 - 1, as Q31 multiplier and shift.
+
+    Newton-Raphson in Q3.28 on ``x`` scaled to [1/2, 2); no step leaves the range, so that none saturates.
+    """
     if x == 1:
-        return Scale(INT32_MAX, 0)
+        return INT32_MAX, 0
     pairs = (31 - x.bit_length()) // 2 - 1
-    argument = np.array(x << 2 * pairs >> 1)
-    half = shift_right(argument, 1)
-    y = np.array(1 << 28)
+    argument = x << 2 * pairs >> 1
+    half, y = (argument + 1) >> 1, 1 << 28
     for _ in range(_ROOT_STEPS):
-        cube = shift_left_saturating(high_multiply(high_multiply(y, y), y), 6)
-        difference = wrap(high_multiply((1 << 28) + (1 << 27), y) - high_multiply(half, cube))
-        y = shift_left_saturating(difference, 3)
-    multiplier, shift = int(high_multiply(y, _HALF_ROOT_OF_2)), 11 - pairs
-    return Scale(multiplier << max(-shift, 0), -max(shift, 0))
+        cube = _product(_product(y, y), y) << 6
+        y = (_product((1 << 28) + (1 << 27), y) - _product(half, cube)) << 3
+    multiplier, shift = _product(y, _HALF_ROOT_OF_2), 11 - pairs
+    return multiplier << max(-shift, 0), -max(shift, 0)
+
+
+def _product(a: int, b: int) -> int:
+    return (a * b + (1 << 30)) >> 31
 
 
 def leaky(x: np.ndarray, positive: Scale, negative: Scale) -> np.ndarray:

@@ -117,17 +117,7 @@ def test_split_v(shape, axis, sizes, rest, from_behind):
     given_axis = axis - len(shape) if from_behind else axis
     graph.operator("SPLIT_V", [x, numbers(graph, given_sizes), numbers(graph, given_axis)], outputs,
                    options=options("SplitVOptions", numSplits=len(sizes)))
-    if rest:  # the reference takes no -1: the same slices, written out, are what the converter means
-        _assert_parts(graph, x, axis, sizes, outputs)
-    else:
-        assert_moves(graph, x, *outputs)
-
-
-def _assert_parts(graph, x, axis, sizes, outputs):
-    lowered = lower(read_tflite(graph.finish([x], outputs)))
-    array = codes(np.random.default_rng(0), graph.subgraph.tensors[x].shape)[0]
-    expected = np.split(array, np.cumsum(sizes)[:-1], axis)
-    assert all(map(np.array_equal, evaluate(lowered, [array]), expected))
+    assert_moves(graph, x, *outputs)
 
 
 @PROPERTY
@@ -148,28 +138,29 @@ def test_slice(shape, data):
 bounds = st.integers(-7, 7)
 
 
+@st.composite
+def strided_axes(draw):
+    """Size, begin, end, step, the three masks, and how many indices that leaves: at least one."""
+    size, begin, end = draw(st.integers(1, 5)), draw(bounds), draw(bounds)
+    step = draw(st.sampled_from([-2, -1, 1, 1, 2, 3]))
+    no_begin, no_end, shrink = (draw(st.booleans()) for _ in range(3))
+    if shrink and step > 0 and not no_begin and -size <= begin < size:
+        return size, (begin, end, step), (no_begin, no_end, True), 1
+    count = len(range(size)[None if no_begin else begin:None if no_end else end:step])
+    if count == 0:
+        return size, (0, size, 1), (False, False, False), size
+    return size, (begin, end, step), (no_begin, no_end, False), count
+
+
 @settings(max_examples=300, deadline=None, derandomize=True)
-@given(ranks[4].flatmap(lambda shape: st.tuples(*(
-    st.tuples(st.just(n), bounds, bounds, st.sampled_from([-2, -1, 1, 1, 2, 3]), st.booleans(), st.booleans(),
-              st.booleans()) for n in shape))))
+@given(st.lists(strided_axes(), min_size=1, max_size=4))
 def test_strided_slice(axes):
     """Ends outside of the tensor and counted from behind, steps in both directions, and the three masks."""
-    graph, x = started([axis[0] for axis in axes])
-    begin, end, step, kept, masks = [], [], [], [], [0, 0, 0]
-    for i, (n, first, last, stride, no_begin, no_end, shrink) in enumerate(axes):
-        shrink = shrink and stride > 0 and not no_begin and -n <= first < n
-        if shrink:
-            count = 1
-        else:
-            count = len(range(n)[None if no_begin else first:None if no_end else last:stride])
-        if count == 0:  # a tensor without elements is refused
-            first, last, stride, no_begin, no_end, count = 0, n, 1, False, False, n
-        for values, value in ((begin, first), (end, last), (step, stride)):
-            values.append(value)
-        for mask, is_set in enumerate((no_begin, no_end, shrink)):
-            masks[mask] |= is_set << i
-        if not shrink:
-            kept.append(count)
+    graph, x = started([size for size, *_ in axes])
+    begin, end, step = zip(*(axis[1] for axis in axes), strict=True)
+    masks = [sum(is_set << i for i, is_set in enumerate(mask)) for mask in zip(*(axis[2] for axis in axes),
+                                                                                strict=True)]
+    kept = [count for *_, (_, _, shrink), count in axes if not shrink]
     y = moved(graph, kept)
     graph.operator("STRIDED_SLICE", [x, *(numbers(graph, values) for values in (begin, end, step))], [y],
                    options=options("StridedSliceOptions", beginMask=masks[0], endMask=masks[1],

@@ -1,0 +1,1 @@
+"""The C text of each operation: one file an operation, one function a file."""

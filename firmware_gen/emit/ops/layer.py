@@ -1,0 +1,65 @@
+"""What layers with packed weights have in common: the ``tfser_dense`` structure, weights, bias, bounds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from firmware_gen.emit.context import Context, clamp_fields
+from firmware_gen.emit.packing import pack_pairs
+from firmware_gen.emit.packing_rows import fold_bias, pack_rows
+from firmware_gen.errors import InputError
+from firmware_gen.ir.ops.base import Clamp, Scale, Scales
+
+NARROW = 1 << 30  # accumulators below it can be doubled in int32
+NARROW_SHIFTS = (-23, -1)  # an output's zero point and a half, shifted left by it, fit int32 beside what they are added to
+
+
+def layer(context: Context, *, depth: int, outputs: int, zero_points: tuple[int, int], scales: Scales | Scale,
+          clamp: Clamp, largest: int, table: np.ndarray | None) -> str:
+    """Declaration of the layer's structure.
+
+    ``zero_points`` are those of the input and of the weights, ``largest`` the bound of :func:`bound`.
+    """
+    multiplier, shift, per_channel = context.scales(scales)
+    fields = [multiplier, shift, per_channel, depth, outputs, *zero_points, clamp_fields(clamp),
+              int(is_narrow(context, largest, scales)), context.table(table, "table")]
+    return f"static const tfser_dense layer{context.position} = {{{', '.join(map(str, fields))}}};"
+
+
+def bound(weights: np.ndarray, bias: np.ndarray | None, input_zero_point: int, weights_zero_point: int) -> int:
+    """Largest magnitude of an accumulator of any input, weights ``[N, K]``."""
+    reach = max(127 - input_zero_point, 128 + input_zero_point)
+    sums = np.abs(weights.astype(np.int64) - weights_zero_point).sum(axis=1) * reach
+    return int((sums + (0 if bias is None else np.abs(bias.astype(np.int64)))).max())
+
+
+def is_narrow(context: Context, largest: int, scales: Scales | Scale) -> bool:
+    """Whether the fast requantisation is exact; refuses accumulators that may not fit int32."""
+    if largest >= 1 << 31:
+        raise InputError("FG-EMIT-01", f"{context.title}: a sum of products may reach {largest}",
+                         expected="sums below 2^31", fix="use fewer inputs, or a smaller bias")
+    return fits_narrow(largest, scales)
+
+
+def fits_narrow(largest: int, scales: Scales | Scale) -> bool:
+    """``narrow`` of ``tfser_dense.h``."""
+    shift = np.asarray(scales.shift)
+    return largest < NARROW and bool(np.all((shift >= NARROW_SHIFTS[0]) & (shift <= NARROW_SHIFTS[1])))
+
+
+def packed(context: Context, weights: np.ndarray, bias: np.ndarray | None, input_zero_point: int,
+           weights_zero_point: int) -> tuple[str, str]:
+    """Names of the packed weights ``[N, K]`` and of the bias (``0`` for none)."""
+    if context.form == "rows":
+        bias = fold_bias(weights, bias, input_zero_point, weights_zero_point)
+        array = pack_rows(weights)
+    else:
+        array = pack_pairs(weights)
+    return context.constants.add("weights", array, f"weights of {context.title}"), bias_name(context, bias)
+
+
+def bias_name(context: Context, bias: np.ndarray | None) -> str:
+    """Name of the bias, ``0`` for none."""
+    if bias is None:
+        return "0"
+    return context.constants.add("weights", bias.astype(np.int32), f"bias of {context.title}")

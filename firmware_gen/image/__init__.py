@@ -1,0 +1,1 @@
+"""Images: start-up code, linker scripts, the emulated chips and the host."""

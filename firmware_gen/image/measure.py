@@ -1,0 +1,46 @@
+"""An image's figures: what it takes of each memory, and what an inference takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from firmware_gen.image.elf import image_sizes
+from firmware_gen.image.harness import Run
+from firmware_gen.image.simulate import instructions
+from firmware_gen.target import Core
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Figures by their names in a manifest; of several inferences the largest."""
+
+    figures: dict[str, int]
+
+    @staticmethod
+    def of_image(image: bytes) -> Measured:
+        """What stands in the ELF file."""
+        sizes = image_sizes(image)
+        return Measured({"flash_code_bytes": sizes.code, "flash_weights_bytes": sizes.weights,
+                         "static_ram_bytes": sizes.static_ram, "firmware_elf_bytes": len(image)})
+
+    @staticmethod
+    def of_run(run: Run, core: Core) -> Measured:
+        """What was counted in an emulated run."""
+        return Measured({"instructions_per_inference": instructions(max(run.ticks), core.qemu_machine),
+                         "stack_bytes": max(run.stack_bytes)})
+
+
+def profile_steps(run: Run, core: Core, names: Sequence[str]) -> list[dict[str, str | int]]:
+    """Instructions of each step of the model, of the inference that took the most.
+
+    Steps beyond ``names`` are numbered.
+    """
+    if run.steps is None:
+        return []
+    ticks = run.steps[int(np.argmax(run.ticks))]
+    known = [*names, *(f"step {index}" for index in range(len(names), len(ticks)))]
+    return [{"step": name, "instructions": instructions(int(spent), core.qemu_machine)}
+            for name, spent in zip(known, ticks, strict=False)]

@@ -1,0 +1,106 @@
+/* Element-wise arithmetic in lanes: one int32 on scalar cores, four on Helium.
+ *
+ * Generated loops are written once in these terms:
+ *   for (int32_t j = 0; j < length; j += TFSER_LANES) {
+ *       const tfser_lane a = tfser_load_s8(x + j, length - j);
+ *       tfser_store_s8(y + j, length - j, tfser_mul_s8(&parameters, a, b));
+ *   }
+ * A load of fewer than TFSER_LANES remaining elements reads no byte past them; a store writes none.
+ * Parameters are constants where the functions are inlined, so that branches on them cost nothing. */
+#ifndef TFSER_LANES_H
+#define TFSER_LANES_H
+
+#include <stdint.h>
+
+#include "tfser_helium.h"
+#include "tfser_requantize.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Two inputs with codes a and b, zero points subtracted, to a code clamped to [low, high].
+ * add, sub, squared_difference: both shifted left and rescaled first, so that |sum| < 2^30. */
+typedef struct {
+    int32_t a_zero_point, b_zero_point;
+    int32_t left_shift;
+    int32_t a_multiplier, a_shift;
+    int32_t b_multiplier, b_shift;
+    int32_t multiplier, shift;
+    int32_t output_zero_point, low, high;
+} tfser_binary;
+
+#if defined(TFSER_HELIUM)
+#include "tfser_lanes_mve.h"
+#else
+
+#define TFSER_LANES 1
+typedef int32_t tfser_lane;
+
+static inline tfser_lane tfser_load_s8(const int8_t *x, int32_t remaining) {
+    (void)remaining;
+    return *x;
+}
+
+static inline tfser_lane tfser_all_s8(int8_t code) { return code; }
+
+static inline void tfser_store_s8(int8_t *y, int32_t remaining, tfser_lane codes) {
+    (void)remaining;
+    *y = (int8_t)codes;
+}
+
+static inline tfser_lane tfser_table_s8(const int8_t table[256], tfser_lane code) { return table[code + 128]; }
+
+static inline tfser_lane tfser_lane_add(tfser_lane a, tfser_lane b) { return a + b; }
+static inline tfser_lane tfser_lane_sub(tfser_lane a, tfser_lane b) { return a - b; }
+static inline tfser_lane tfser_lane_mul(tfser_lane a, tfser_lane b) { return a * b; }
+static inline tfser_lane tfser_lane_min(tfser_lane a, tfser_lane b) { return a < b ? a : b; }
+static inline tfser_lane tfser_lane_max(tfser_lane a, tfser_lane b) { return a > b ? a : b; }
+/* x - zero_point, shifted left by at most 20 bits. */
+static inline tfser_lane tfser_lane_centre(tfser_lane x, int32_t zero_point, int32_t left_shift) {
+    return (x - zero_point) * ((int32_t)1 << left_shift);
+}
+static inline tfser_lane tfser_lane_rescale(tfser_lane x, int32_t multiplier, int32_t shift) {
+    return shift > 0 ? tfser_rescale(x, multiplier, shift) : tfser_rescale_narrow(x, multiplier, -shift);
+}
+static inline tfser_lane tfser_lane_clamp(tfser_lane x, int32_t zero_point, int32_t low, int32_t high) {
+    return tfser_clamp(x, zero_point, low, high);
+}
+
+#endif /* TFSER_HELIUM */
+
+static inline tfser_lane tfser_binary_output(const tfser_binary *p, tfser_lane acc) {
+    return tfser_lane_clamp(tfser_lane_rescale(acc, p->multiplier, p->shift), p->output_zero_point, p->low, p->high);
+}
+
+static inline tfser_lane tfser_binary_a(const tfser_binary *p, tfser_lane a) {
+    return tfser_lane_rescale(tfser_lane_centre(a, p->a_zero_point, p->left_shift), p->a_multiplier, p->a_shift);
+}
+
+static inline tfser_lane tfser_binary_b(const tfser_binary *p, tfser_lane b) {
+    return tfser_lane_rescale(tfser_lane_centre(b, p->b_zero_point, p->left_shift), p->b_multiplier, p->b_shift);
+}
+
+static inline tfser_lane tfser_add_s8(const tfser_binary *p, tfser_lane a, tfser_lane b) {
+    return tfser_binary_output(p, tfser_lane_add(tfser_binary_a(p, a), tfser_binary_b(p, b)));
+}
+
+static inline tfser_lane tfser_sub_s8(const tfser_binary *p, tfser_lane a, tfser_lane b) {
+    return tfser_binary_output(p, tfser_lane_sub(tfser_binary_a(p, a), tfser_binary_b(p, b)));
+}
+
+static inline tfser_lane tfser_squared_difference_s8(const tfser_binary *p, tfser_lane a, tfser_lane b) {
+    const tfser_lane difference = tfser_lane_sub(tfser_binary_a(p, a), tfser_binary_b(p, b));
+    return tfser_binary_output(p, tfser_lane_mul(difference, difference));
+}
+
+static inline tfser_lane tfser_mul_s8(const tfser_binary *p, tfser_lane a, tfser_lane b) {
+    return tfser_binary_output(p, tfser_lane_mul(tfser_lane_centre(a, p->a_zero_point, 0),
+                                                 tfser_lane_centre(b, p->b_zero_point, 0)));
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* TFSER_LANES_H */

@@ -1,0 +1,1 @@
+"""Where and when: row blocks, views, lifetimes, offsets in the arena, and an independent check."""

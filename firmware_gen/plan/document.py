@@ -1,0 +1,80 @@
+"""The plan as data for ``manifest.json``: what lies where in the arena, and from which step to which."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from firmware_gen.plan.program import Buffer, Program, Step
+
+
+def plan_document(program: Program) -> dict[str, Any]:
+    """Numbers, strings and lists only; the same for the same program.
+
+    Returns
+    -------
+    dict
+        ``arena_bytes``; ``lower_bound_bytes``, below which no plan of these steps can go;
+        ``peak_step``, the number of the step that needs the most;
+        ``buffers``: ``name``, ``kind`` (input, output, value, scratch, packed), ``bytes``, ``offset``,
+        ``first_step``, ``last_step``; ``steps``: ``name``, ``operators`` of the file, ``outer`` loops,
+        ``rows``, ``block`` (rows at a time), ``live_bytes`` (bytes of the arena in use).
+    """
+    kinds = buffer_kinds(program)
+    used = [live_bytes(program, number) for number in range(len(program.steps))]
+    return {
+        "arena_bytes": program.arena_bytes,
+        "lower_bound_bytes": program.lower_bound_bytes,
+        "peak_step": peak_step(program),
+        "buffers": [
+            {"name": short_name(buffer), "kind": kinds[i], "bytes": buffer.size, "offset": buffer.offset,
+             "first_step": buffer.first, "last_step": buffer.last}
+            for i, buffer in sorted(program.buffers.items())],
+        "steps": [
+            {"name": step_name(step), "operators": [name for node in step.nodes for name in node.origin],
+             "outer": list(step.outer), "rows": step.rows, "block": step.block, "live_bytes": size}
+            for step, size in zip(program.steps, used, strict=True)],
+    }
+
+
+def buffer_kinds(program: Program) -> dict[int, str]:
+    """What each buffer is for: input, output, value, scratch or packed."""
+    kinds = dict.fromkeys(program.buffers, "value")
+    for step in program.steps:
+        kinds.update(dict.fromkeys(step.scratch.values(), "scratch"))
+        kinds.update(dict.fromkeys(step.packed.values(), "packed"))
+    kinds.update(dict.fromkeys(program.inputs, "input"))
+    kinds.update(dict.fromkeys(program.outputs, "output"))
+    return kinds
+
+
+def step_name(step: Step) -> str:
+    """The operators of the file that a step computes."""
+    return " + ".join(", ".join(node.origin) or type(node.op).__name__ for node in step.nodes)
+
+
+def short_name(buffer: Buffer) -> str:
+    """The name of a buffer; of the names that the converter joins with ';' the first, which a user wrote."""
+    name, colon, role = buffer.what.partition(": ")
+    return name.split(";")[0] + colon + role
+
+
+def live(program: Program, number: int) -> list[Buffer]:
+    """Buffers that are needed during a step, largest first."""
+    found = [buffer for buffer in program.buffers.values() if buffer.first <= number <= buffer.last]
+    return sorted(found, key=lambda buffer: (-buffer.size, buffer.id))
+
+
+def live_bytes(program: Program, number: int) -> int:
+    """Bytes of the arena that are in use during a step; what overlaps counts once."""
+    total = end = 0
+    for buffer in sorted(live(program, number), key=lambda buffer: buffer.offset):
+        last = buffer.offset + buffer.size
+        total += max(0, last - max(buffer.offset, end))
+        end = max(end, last)
+    return total
+
+
+def peak_step(program: Program) -> int:
+    """The first of the steps that need the most."""
+    used = [live_bytes(program, number) for number in range(len(program.steps))]
+    return used.index(max(used)) if used else 0

@@ -1,0 +1,138 @@
+"""The generated files: their interface, what they refuse, and that the same model gives the same bytes."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from compiled import HostModel
+from random_tflite import random_model
+from tflite_builder import Graph, options
+
+from firmware_gen.compile import compile_model
+from firmware_gen.errors import InputError
+from firmware_gen.target import CORES
+
+M7, M55 = CORES["cortex-m7"], CORES["cortex-m55"]
+#: Weights may exceed their raw bytes by what the contract of the compiler allows.
+LARGEST_OVERHEAD = 1.02
+
+
+def dense_model(depth: int, units: int, bias: int = 0) -> bytes:
+    rng = np.random.default_rng(depth)
+    graph = Graph()
+    x = graph.tensor("int8", (3, depth), scale=0.1, zero_point=3)
+    weights = graph.tensor("int8", (units, depth), data=rng.integers(-127, 128, (units, depth)), scale=0.01)
+    offsets = graph.tensor("int32", (units,), data=[bias] * units, scale=0.001)
+    y = graph.tensor("int8", (3, units), scale=0.5, zero_point=-5)
+    graph.operator("FULLY_CONNECTED", [x, weights, offsets], [y], options=options("FullyConnectedOptions"))
+    return graph.finish([x], [y])
+
+
+def two_ends(inputs: int, outputs: int) -> bytes:
+    graph = Graph()
+    x = [graph.tensor("int8", (1, 4), scale=0.1) for _ in range(2)]
+    y = [graph.tensor("int8", (1, 4), scale=0.2) for _ in range(2)]
+    graph.operator("ADD", [x[0], x[inputs - 1]], [y[0]], options=options("AddOptions"))
+    graph.operator("MUL", [x[0], x[0]], [y[1]], options=options("MulOptions"))
+    return graph.finish(x[:inputs], y[:outputs])
+
+
+def test_files_are_the_same_in_every_process():
+    program = ("import hashlib, sys; from random_tflite import random_model; from firmware_gen.compile import compile_model;"
+               "from firmware_gen.target import CORES; files = compile_model(random_model(5), CORES['cortex-m7']).files;"
+               "print(hashlib.sha256(repr(list(files.items())).encode()).hexdigest())")
+    printed = {subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True,
+                              env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}).stdout
+               for seed in ("0", "1")}
+    assert len(printed) == 1
+
+
+@pytest.mark.parametrize("core", [M7, M55])
+def test_every_include_is_there_and_nothing_is_left_over(core):
+    files = compile_model(random_model(7), core).files
+    included = set(re.findall(r'#include "(\w+\.h)"', "".join(files.values())))
+    headers = {name for name in files if name.endswith(".h")}
+    assert headers == included
+    kernels = {name for name in files if name.endswith(".c")} - {f"tfser_{n}.c" for n in ("model", "weights", "tables")}
+    assert not any(name.endswith(f"_{'pairs' if core.helium else 'rows'}.c") for name in kernels)
+
+
+def test_a_model_without_layers_takes_no_layer_kernel():
+    graph = Graph()
+    x, y = (graph.tensor("int8", (2, 8), scale=0.1) for _ in range(2))
+    graph.operator("ADD", [x, x], [y], options=options("AddOptions"))
+    files = compile_model(graph.finish([x], [y]), M7).files
+    assert not {name for name in files if name.endswith(".c")} - {"tfser_model.c", "tfser_weights.c", "tfser_tables.c"}
+
+
+@pytest.mark.parametrize(("core", "depth", "units"), [(M7, 64, 64), (M7, 63, 31), (M55, 128, 33)])
+def test_weights_take_little_more_than_their_bytes(core, depth, units):
+    compiled = compile_model(dense_model(depth, units), core)
+    raw = depth * units + 4 * units
+    assert raw <= compiled.weights_bytes <= LARGEST_OVERHEAD * raw
+
+
+def test_equal_constants_are_written_once():
+    graph = Graph()
+    x = graph.tensor("int8", (1, 16), scale=0.1)
+    data = np.random.default_rng(0).integers(-127, 128, (16, 16))
+    for _ in range(2):
+        weights = graph.tensor("int8", (16, 16), data=data, scale=0.01)
+        y = graph.tensor("int8", (1, 16), scale=0.1)
+        graph.operator("FULLY_CONNECTED", [x, weights, -1], [y], options=options("FullyConnectedOptions"))
+        first, x = (x if _ == 0 else first), y
+    assert compile_model(graph.finish([first], [x]), M7).weights_bytes == 16 * 16
+
+
+def test_refuses_sums_that_int32_cannot_hold():
+    with pytest.raises(InputError, match="may reach") as caught:
+        compile_model(dense_model(1024, 2, bias=(1 << 31) - 1), M7)
+    assert caught.value.code == "FG-EMIT-01"
+    assert "FULLY_CONNECTED" in str(caught.value)
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "said"), [(2, 1, "2 inputs"), (1, 2, "2 outputs")])
+def test_refuses_more_than_one_end(inputs, outputs, said):
+    with pytest.raises(InputError, match=said):
+        compile_model(two_ends(inputs, outputs), M7)
+
+
+def test_run_refuses_null_and_unaligned_arenas(tmp_path):
+    model = HostModel(dense_model(16, 4), "cortex-m7", tmp_path)
+    memory = np.zeros(model.arena_bytes + 32, np.uint8)
+    arena = memory.ctypes.data + -memory.ctypes.data % 16
+    given, found = np.zeros(model.input_bytes, np.int8), np.full(model.output_bytes, 99, np.int8)
+    run = ctypes.CDLL(str(tmp_path / "model.so")).tfser_model_run
+    pointers = [given.ctypes.data, found.ctypes.data, arena]
+    for missing in range(3):
+        assert run(*(ctypes.c_void_p(None if at == missing else p) for at, p in enumerate(pointers))) == -1
+    assert run(*map(ctypes.c_void_p, (*pointers[:2], arena + 8))) == -2
+    assert (found == 99).all()
+    assert run(*map(ctypes.c_void_p, pointers)) == 0
+    assert not (found == 99).all()
+
+
+def test_constants_go_where_the_macros_say(tmp_path):
+    files = compile_model(dense_model(16, 4), M7).files
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    for kind, section in (("weights", ".external"), ("tables", ".fast")):
+        subprocess.run(["gcc", "-std=c11", "-c", f"tfser_{kind}.c",
+                        f"-DTFSER_{kind.upper()}_SECTION=__attribute__((section(\"{section}\")))"], cwd=tmp_path, check=True)
+        told = subprocess.run(["objdump", "-h", f"tfser_{kind}.o"], cwd=tmp_path, check=True, capture_output=True, text=True)
+        assert section in told.stdout
+
+
+def test_headers_are_cpp(tmp_path):
+    files = compile_model(random_model(3), M7).files
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    for name in ("tfser_model.h", "tfser_weights.h", "tfser_tables.h", "tfser_profile.h"):
+        subprocess.run(["g++", "-std=c++17", "-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only", "-x", "c++", name],
+                       cwd=tmp_path, check=True)
