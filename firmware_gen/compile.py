@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from firmware_gen.emit.firmware import emit_model, step_names
+from firmware_gen.emit.firmware import emit_model, part_names
 from firmware_gen.frontend.lower import lower
 from firmware_gen.frontend.tflite import read_tflite
 from firmware_gen.kernels.library import kernels_for
@@ -19,13 +19,13 @@ class Compiled:
     """What :func:`compile_model` gives.
 
     ``files`` are C sources and headers by name, complete: the model, its constants and the kernels
-    that it calls. ``steps`` names the program's steps in the operators of the file.
+    that it calls. ``parts`` names what a profile counts, in the operators of the file.
     ``weights_bytes`` counts packed int8 weights and biases, ``tables_bytes`` all other constant arrays.
     """
 
     files: dict[str, str]
     program: Program
-    steps: list[str]
+    parts: list[str]
     weights_bytes: int
     tables_bytes: int
 
@@ -48,5 +48,5 @@ def compile_model(content: bytes, core: Core) -> Compiled:
     program = make_program(optimise(lower(read_tflite(content))), core)
     model = emit_model(program, core)
     files = {**model.files, **kernels_for(model.files["tfser_model.c"])}
-    return Compiled(dict(sorted(files.items())), program, step_names(program), model.weights_bytes,
+    return Compiled(dict(sorted(files.items())), program, part_names(program), model.weights_bytes,
                     model.tables_bytes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,14 +14,20 @@ from firmware_gen.plan.domain import Domain, input_access, output_access
 from firmware_gen.plan.program import Program, Step
 from firmware_gen.plan.strides import RowAccess, broadcast, collapse, dense
 
+INDENT = "    "
+
 
 @dataclass(frozen=True)
 class NodeText:
-    """C of one node: declarations in front of all loops, statements once an outer iteration, statements a block."""
+    """C of one node: declarations in front of all loops, statements once an outer iteration, statements a block.
+
+    ``function`` are the lines of a function that the body calls.
+    """
 
     declarations: tuple[str, ...] = ()
     prologue: tuple[str, ...] = ()
     body: tuple[str, ...] = ()
+    function: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,12 @@ class Context:
     position: int
     constants: Constants
     form: str  # of packed weights: "pairs" or "rows"
+
+    @property
+    def name(self) -> str:
+        """A C name for what belongs to this node alone."""
+        number = next(i for i, step in enumerate(self.program.steps) if step is self.step)
+        return f"step{number}_{self.position}"
 
     @property
     def node(self) -> Node:
@@ -128,7 +141,7 @@ class Context:
     @property
     def title(self) -> str:
         """The operators of the file that the node stands for."""
-        return ", ".join(self.node.origin) or type(self.node.op).__name__
+        return self.node.title
 
     def _offset(self, value: int) -> int:
         return self.program.placements[value].offset if value in self.program.placements else 0
@@ -164,3 +177,13 @@ def clamp_fields(clamp: Clamp) -> str:
 
 def _plus(base: str, offset: int) -> str:
     return f"{base} + {offset}" if offset else base
+
+
+def indented(lines: Iterable[str]) -> list[str]:
+    """Lines of a function's body, two spaces more a brace; braces that close stand in front of their line."""
+    depth, found = 1, []
+    for line in lines:
+        depth -= line.startswith("}")
+        found.append(INDENT * depth + line)
+        depth += line.count("{") - line.count("}") + line.startswith("}")
+    return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from firmware_gen.emit.c_array import guard_name
 from firmware_gen.emit.constants import SECTIONS, Constants
 from firmware_gen.emit.ops.table import HEADERS
-from firmware_gen.emit.steps import step_function, titles
+from firmware_gen.emit.steps import step_function
 from firmware_gen.errors import InputError
 from firmware_gen.plan.program import Program
 from firmware_gen.target import Core
@@ -26,8 +26,8 @@ _MODEL_COMMENT = """\
 int tfser_model_run(const int8_t *input, int8_t *output, void *arena);"""
 
 _PROFILE_HEADER = """\
-/* Build with TFSER_PROFILE defined to have tfser_profile_step called: with 0, 1, ... before each step of the
- * model, and with the number of steps after the last. You define it. */
+/* Build with TFSER_PROFILE defined to have tfser_profile_part called, which you define: with the number of a
+ * part of the model whenever it begins (parts take turns, a few rows each), and at the end with the number of parts. */
 #ifndef TFSER_PROFILE_H
 #define TFSER_PROFILE_H
 
@@ -35,7 +35,7 @@ _PROFILE_HEADER = """\
 extern "C" {
 #endif
 
-void tfser_profile_step(int step);
+void tfser_profile_part(int part);
 
 #ifdef __cplusplus
 }
@@ -47,9 +47,9 @@ void tfser_profile_step(int step);
 _MODEL_SOURCE_HEAD = """\
 #ifdef TFSER_PROFILE
 #include "tfser_profile.h"
-#define STEP(number) tfser_profile_step(number)
+#define PART(number) tfser_profile_part(number)
 #else
-#define STEP(number) ((void)0)
+#define PART(number) ((void)0)
 #endif
 """
 
@@ -98,9 +98,9 @@ def emit_model(program: Program, core: Core) -> ModelText:
     return ModelText(files, constants.byte_size("weights"), constants.byte_size("tables"))
 
 
-def step_names(program: Program) -> list[str]:
-    """What each step computes, in the operators of the file: names for a profile."""
-    return [" + ".join(titles(step)) for step in program.steps]
+def part_names(program: Program) -> list[str]:
+    """The operators of the file that each part of the generated code stands for, in the order of a profile."""
+    return [node.title for step in program.steps for node in step.nodes]
 
 
 def _model_header(program: Program) -> str:
@@ -117,13 +117,13 @@ def _model_header(program: Program) -> str:
 def _model_source(program: Program, steps: list[list[str]]) -> str:
     used = sorted({HEADERS[type(node.op)] for step in program.steps for node in step.nodes})
     includes = ["tfser_model.h", *used, *(f"tfser_{kind}.h" for kind in SECTIONS)]
-    calls = [f"    STEP({number});\n    step{number}(input, output, base);" for number in range(len(steps))]
+    calls = [f"    step{number}(input, output, base);" for number in range(len(steps))]
     run = ["int tfser_model_run(const int8_t *input, int8_t *output, void *arena) {",
            "    int8_t *const base = (int8_t *)arena;",
            "    if (!input || !output || !arena) {", "        return TFSER_MODEL_ERROR_NULL;", "    }",
            "    if ((uintptr_t)arena % TFSER_MODEL_ARENA_ALIGNMENT != 0) {",
            "        return TFSER_MODEL_ERROR_ALIGNMENT;", "    }",
-           *calls, f"    STEP({len(steps)});", "    return TFSER_MODEL_OK;", "}"]
+           *calls, f"    PART({len(part_names(program))});", "    return TFSER_MODEL_OK;", "}"]
     return "\n".join([*(f'#include "{name}"' for name in includes), "", _MODEL_SOURCE_HEAD,
                       *("\n".join([*lines, ""]) for lines in steps), *run, ""])
 

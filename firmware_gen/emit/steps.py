@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import replace
 
 from firmware_gen.emit.constants import Constants, c_comment
-from firmware_gen.emit.context import Context, NodeText
+from firmware_gen.emit.context import Context, NodeText, indented
 from firmware_gen.emit.ops.table import EMITTERS
 from firmware_gen.plan.program import Program, Step
 
-INDENT = "    "
-
 
 def step_function(program: Program, number: int, constants: Constants, form: str) -> list[str]:
-    """Lines of ``static void step<number>(input, output, arena)``."""
+    """Lines of ``static void step<number>(input, output, arena)`` and, before it, of the functions of its nodes.
+
+    ``PART`` marks where each node begins.
+    """
     step = program.steps[number]
-    texts = [EMITTERS[type(node.op)](Context(program, step, at, constants, form))
+    first_part = sum(len(before.nodes) for before in program.steps[:number])
+    texts = [_marked(EMITTERS[type(node.op)](Context(program, step, at, constants, form)), first_part + at)
              for at, node in enumerate(step.nodes)]
     body = [*(line for text in texts for line in text.declarations), *_loops(step, texts)]
     used = "\n".join(body)
     unused = [f"(void){name};" for name in ("input", "output", "arena") if name not in used]
-    lines = [f"/* {c_comment(title)} */" for title in titles(step)]
+    lines = [line for text in texts for line in text.function]
+    lines += [f"/* {c_comment(node.title)} */" for node in step.nodes]
     lines.append(f"static void step{number}(const int8_t *input, int8_t *output, int8_t *arena) {{")
     return [*lines, *indented([*unused, *body]), "}"]
 
 
-def titles(step: Step) -> list[str]:
-    """The operators of the file that each node of a step stands for."""
-    return [", ".join(node.origin) or type(node.op).__name__ for node in step.nodes]
-
-
-def indented(lines: Iterable[str]) -> list[str]:
-    """Lines of a function's body, two spaces more a brace; braces that close stand in front of their line."""
-    depth, found = 1, []
-    for line in lines:
-        depth -= line.startswith("}")
-        found.append(INDENT * depth + line)
-        depth += line.count("{") - line.count("}") + line.startswith("}")
-    return found
+def _marked(text: NodeText, part: int) -> NodeText:
+    mark = f"PART({part});"
+    return replace(text, prologue=(mark, *text.prologue) if text.prologue else (), body=(mark, *text.body))
 
 
 def _loops(step: Step, texts: list[NodeText]) -> list[str]:

@@ -18,14 +18,14 @@ class Run:
     """Outputs of a model, and what each inference took where that was measured.
 
     ``outputs`` int8 [shape=(inputs, output bytes)]; ``ticks`` and ``stack_bytes`` have one entry an
-    input, or none on the host. ``steps`` int64 [shape=(inputs, steps)], ticks of each step, is empty
-    where the image takes no profile.
+    input, or none on the host. ``parts`` int64 [shape=(inputs, parts, 2)], the ticks of each part of the
+    model and how often it began, is ``None`` where the image takes no profile.
     """
 
     outputs: np.ndarray
     ticks: tuple[int, ...] = ()
     stack_bytes: tuple[int, ...] = ()
-    steps: np.ndarray | None = None
+    parts: np.ndarray | None = None
 
 
 def outputs_of(content: bytes, count: int) -> np.ndarray:
@@ -52,14 +52,14 @@ def read_run(output: bytes, measured: bytes, count: int) -> Run:
     ToolError
         The image wrote something else than was expected.
     """
-    at, records, steps = 0, [], []
+    at, records, parts = 0, [], []
     try:
         for _ in range(count):
             record = _RECORD.unpack_from(measured, at)
-            stamps = np.frombuffer(measured, "<u4", record[3], at + _RECORD.size)
-            at += _RECORD.size + stamps.nbytes
+            counted = np.frombuffer(measured, "<u4", 2 * record[3], at + _RECORD.size)
+            at += _RECORD.size + counted.nbytes
             records.append(record)
-            steps.append(np.diff(stamps.astype(np.int64)))
+            parts.append(counted.reshape(-1, 2).astype(np.int64))
     except (struct.error, ValueError) as error:
         raise ToolError("FG-IMG-11", f"the image measured {at} of {count} inferences",
                         expected="a measurement for each input", fix="build the folder again") from error
@@ -71,4 +71,4 @@ def read_run(output: bytes, measured: bytes, count: int) -> Run:
             raise CheckFailed("FG-IMG-13", "the model used more stack than the image has",
                               expected="at most 16 KiB", fix="report this model")
     return Run(outputs_of(output, count), tuple(record[1] for record in records),
-               tuple(record[2] for record in records), np.array(steps) if steps and steps[0].size else None)
+               tuple(record[2] for record in records), np.array(parts) if parts and parts[0].size else None)

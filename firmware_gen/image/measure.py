@@ -33,14 +33,27 @@ class Measured:
                          "stack_bytes": max(run.stack_bytes)})
 
 
-def profile_steps(run: Run, core: Core, names: Sequence[str]) -> list[dict[str, str | int]]:
-    """Instructions of each step of the model, of the inference that took the most.
+def profile_parts(profiled: Run, plain: Run, core: Core, names: Sequence[str]) -> list[dict[str, str | int]]:
+    """Instructions of each part of the model, of the inference that took the most.
 
-    Steps beyond ``names`` are numbered.
+    Parts run by turns, a few rows each. What a change of parts costs is known from the same inference
+    without a profile, and is taken off, so that the parts add up to what the model takes.
+
+    Parameters
+    ----------
+    profiled, plain : Run
+        Of images with and without a profile, on the same inputs.
+    core : Core
+        Whose emulated board they ran on.
+    names : sequence of str
+        One a part; parts beyond them are numbered.
     """
-    if run.steps is None:
+    if profiled.parts is None:
         return []
-    ticks = run.steps[int(np.argmax(run.ticks))]
-    known = [*names, *(f"step {index}" for index in range(len(names), len(ticks)))]
+    at = int(np.argmax(plain.ticks))
+    ticks, began = profiled.parts[at].T
+    each = max(int(ticks.sum()) - plain.ticks[at], 0) / max(int(began.sum()), 1)
+    own = np.maximum(np.round(ticks - each * began), 0).astype(np.int64)
+    known = [*names, *(f"part {index}" for index in range(len(names), len(own)))]
     return [{"step": name, "instructions": instructions(int(spent), core.qemu_machine)}
-            for name, spent in zip(known, ticks, strict=False)]
+            for name, spent in zip(known, own, strict=False)]

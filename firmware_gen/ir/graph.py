@@ -64,6 +64,11 @@ class Node:
         (output,) = self.outputs
         return output
 
+    @property
+    def title(self) -> str:
+        """The operators of the file that it stands for; its own where there are none."""
+        return ", ".join(self.origin) or type(self.op).__name__
+
     def __str__(self) -> str:
         return f"{type(self.op).__name__} ({'; '.join(self.origin)})" if self.origin else type(self.op).__name__
 
@@ -76,19 +81,25 @@ class Graph:
     nodes: tuple[Node, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    _index: dict[str, dict[int, tuple[Node, ...]]] = field(default_factory=dict, repr=False)
+    _producers: dict[int, Node] = field(default_factory=dict, init=False, repr=False)
+    _consumers: dict[int, list[Node]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", MappingProxyType(dict(self.values)))
 
     def producer(self, value: int) -> Node | None:
         """The node that computes ``value``; ``None`` for an input or a constant."""
-        found = self._by("producer").get(value)
-        return found[0] if found else None
+        if not self._producers:
+            self._producers.update({i: node for node in self.nodes for i in node.outputs})
+        return self._producers.get(value)
 
     def consumers(self, value: int) -> tuple[Node, ...]:
         """The nodes that read ``value``, each once, in order. A model output has a reader that is not among them."""
-        return self._by("consumers").get(value, ())
+        if not self._consumers:
+            for node in self.nodes:
+                for i in dict.fromkeys(node.inputs):
+                    self._consumers.setdefault(i, []).append(node)
+        return tuple(self._consumers.get(value, ()))
 
     def is_private(self, value: int) -> bool:
         """Whether one node alone reads ``value``, and nobody outside the graph."""
@@ -103,15 +114,4 @@ class Graph:
         nodes = tuple(nodes)
         known = {**self.values, **{value.id: value for value in values}}
         named = {*self.inputs, *self.outputs, *(i for node in nodes for i in (*node.inputs, *node.outputs))}
-        return replace(self, values={i: known[i] for i in sorted(named)}, nodes=nodes, _index={})
-
-    def _by(self, relation: str) -> dict[int, tuple[Node, ...]]:
-        if not self._index:
-            producer: dict[int, tuple[Node, ...]] = {}
-            consumers: dict[int, tuple[Node, ...]] = {}
-            for node in self.nodes:
-                producer.update({i: (node,) for i in node.outputs})
-                for i in dict.fromkeys(node.inputs):
-                    consumers[i] = (*consumers.get(i, ()), node)
-            self._index.update(producer=producer, consumers=consumers)
-        return self._index[relation]
+        return replace(self, values={i: known[i] for i in sorted(named)}, nodes=nodes)

@@ -89,7 +89,8 @@ def _check_node(graph: Graph, node: Node, where: str) -> None:
     if isinstance(node.op, _LAYERS):
         _hold(all(value.is_constant for value in inputs[1:]), f"{where}: weights computed at run time", "constants")
     for parameter in _parameters(node.op):
-        _hold(_in_range(parameter), f"{where}: {parameter}", "a parameter in its range")
+        if not _in_range(parameter):
+            _hold(False, f"{where}: {parameter}", "a parameter in its range")
 
 
 def _types(op: Op, inputs: Sequence[Value], outputs: Sequence[Value]) -> tuple[list[str], list[str]]:

@@ -6,7 +6,7 @@
  * whole words, first to a row of int8. */
 typedef struct {
     const tfser_dense *layer;
-    int16_t *wide;
+    uint32_t *wide;
     int8_t *patch; /* or NULL */
     int32_t at;
 } tfser_taps;
@@ -87,15 +87,15 @@ static void tfser_taps_pixel(tfser_taps *taps, const tfser_window *window, const
 void tfser_conv_pairs_s8(const tfser_dense *layer, const tfser_window *window, const int8_t *weights,
                          const int32_t *bias, const int8_t *input, int32_t pixel_stride, int32_t first, int32_t count,
                          int8_t *output, int32_t output_stride, void *scratch) {
-    int16_t *wide = scratch;
+    uint32_t *wide = scratch;
     const int32_t words = (layer->depth + 3) & -4;
-    int8_t *patch = window->input_channels % 4 != 0 ? (int8_t *)scratch + TFSER_PAIRS_BYTES * words : 0;
+    int8_t *patch = window->input_channels % 4 != 0 ? (int8_t *)scratch + 2 * TFSER_PAIRS_STEP * words : 0;
     int32_t y = first / window->output_width;
     int32_t x = first % window->output_width;
     while (count > 0) {
         const int32_t rows = count < TFSER_PAIRS_ROWS ? count : TFSER_PAIRS_ROWS;
         for (int32_t r = 0; r < rows; r++) {
-            tfser_taps taps = {layer, wide + 2 * r, patch, 0};
+            tfser_taps taps = {layer, wide + r, patch, 0};
             tfser_taps_pixel(&taps, window, input, pixel_stride, y, x);
             x++;
             if (x == window->output_width) {

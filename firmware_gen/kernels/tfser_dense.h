@@ -29,7 +29,8 @@ typedef struct {
     int32_t output_zero_point;
     int32_t output_min;        /* clamp, [-128, 127] */
     int32_t output_max;
-    int32_t narrow;            /* 1: |accumulator| < 2^30 for every input and every shift in [-23, -1] */
+    int32_t narrow;            /* 1: |accumulator| < 2^30 for every input and every shift in [-23, -1]; 2: also
+                                  |accumulator| < 2^22, and pairs of outputs are joined (tfser_pairs.h) */
     const int8_t *table;       /* [256] applied to the clamped code (index code + 128), or NULL */
 } tfser_dense;
 

@@ -15,55 +15,137 @@ static int32_t tfser_pair_first(int32_t depth, int32_t i, int32_t *second) {
     return first;
 }
 
-/* Sum of a row of int8, read where it lies, with one output (see tfser_pairs_sum). */
-static int32_t tfser_row_sum(const tfser_dense *layer, const int8_t *weights, int32_t alone, const int8_t *row) {
+/* Sum of a row of int8, read where it lies, with output n, of the pairs from i on. */
+static int32_t tfser_row_sum(const tfser_dense *layer, const int8_t *weights, int32_t n, int32_t i, const int8_t *row) {
     const int32_t pairs = tfser_pairs_count(layer);
-    const int32_t zero_point = layer->weights_zero_point;
+    const int8_t *at = tfser_pairs_weights(layer, weights, n);
     uint32_t sum = 0;
-    for (int32_t i = 0; i < pairs; i++) {
-        const int8_t *w = weights + 4 * i;
-        int32_t next = 2;
-        if (alone != 0) {
-            w = weights + 4 * (i / 2) + i % 2;
-            next = i == pairs - 1 && i % 2 == 0 ? 1 : 2;
-        }
+    for (; i < pairs; i++) {
         int32_t second = 0;
+        int32_t factor[2];
         const int32_t first = tfser_pair_first(layer->depth, i, &second);
-        sum += (uint32_t)((row[first] - layer->input_zero_point) * (w[0] - zero_point));
+        tfser_pairs_factors(layer, at, n, i, factor);
+        sum += (uint32_t)((row[first] - layer->input_zero_point) * factor[0]);
         if (second >= 0) {
-            sum += (uint32_t)((row[second] - layer->input_zero_point) * (w[next] - zero_point));
+            sum += (uint32_t)((row[second] - layer->input_zero_point) * factor[1]);
         }
     }
     return (int32_t)sum;
 }
 
+static void tfser_row_code(const tfser_dense *layer, const int32_t *bias, int32_t n, int32_t sum, int8_t *output) {
+    const uint32_t more = bias != 0 ? (uint32_t)bias[n] : 0u;
+    output[n] = tfser_requantize(layer, n, (int32_t)((uint32_t)sum + more));
+}
+
+#if defined(TFSER_SMLAD)
+/* Whole fours of a row with outputs a and b of one pair and c and d of another, which may be the same. */
+static inline void tfser_row_fours(uint32_t less, const int8_t *row, int32_t fours, const int8_t *ab, const int8_t *cd,
+                                   int joined, int32_t sum[4]) {
+    const int8_t *end = row + 4 * fours;
+    while (row != end) {
+        const uint32_t x = tfser_pairs_load(row);
+        const uint32_t even = tfser_pairs_even(less, x);
+        const uint32_t odd = tfser_pairs_odd(less, x);
+        const uint32_t ab_even = tfser_pairs_load(ab);
+        const uint32_t ab_odd = tfser_pairs_load(ab + 4);
+        const uint32_t cd_even = tfser_pairs_load(cd);
+        const uint32_t cd_odd = tfser_pairs_load(cd + 4);
+        sum[0] = tfser_pairs_smlad(even, tfser_pairs_low(ab_even), sum[0]);
+        sum[1] = tfser_pairs_smlad(even, joined ? ab_even : tfser_pairs_high(ab_even), sum[1]);
+        sum[2] = tfser_pairs_smlad(even, tfser_pairs_low(cd_even), sum[2]);
+        sum[3] = tfser_pairs_smlad(even, joined ? cd_even : tfser_pairs_high(cd_even), sum[3]);
+        sum[0] = tfser_pairs_smlad(odd, tfser_pairs_low(ab_odd), sum[0]);
+        sum[1] = tfser_pairs_smlad(odd, joined ? ab_odd : tfser_pairs_high(ab_odd), sum[1]);
+        sum[2] = tfser_pairs_smlad(odd, tfser_pairs_low(cd_odd), sum[2]);
+        sum[3] = tfser_pairs_smlad(odd, joined ? cd_odd : tfser_pairs_high(cd_odd), sum[3]);
+        row += 4;
+        ab += 8;
+        cd += 8;
+    }
+    if (joined) {
+        sum[1] = (sum[1] - sum[0]) >> 8;
+        sum[3] = (sum[3] - sum[2]) >> 8;
+    }
+}
+
+/* -weights_zero_point * sum_k (row[k] - input_zero_point) over whole fours. */
+static int32_t tfser_row_lacks(const tfser_dense *layer, uint32_t less, const int8_t *row, int32_t fours) {
+    int32_t sum = 0;
+    for (int32_t i = 0; i < fours && layer->weights_zero_point != 0; i++) {
+        const uint32_t x = tfser_pairs_load(row + 4 * i);
+        sum = tfser_pairs_smlad(tfser_pairs_even(less, x), 0x10001, sum);
+        sum = tfser_pairs_smlad(tfser_pairs_odd(less, x), 0x10001, sum);
+    }
+    return (int32_t)(0u - (uint32_t)layer->weights_zero_point * (uint32_t)sum);
+}
+
+/* One row with all outputs but a last one without a partner: how many. */
+static int32_t tfser_row_twos(const tfser_dense *layer, const int8_t *weights, const int32_t *bias, const int8_t *row,
+                              int8_t *output) {
+    const int32_t fours = layer->depth / 4;
+    const int32_t twos = layer->outputs & -2;
+    const uint32_t less = tfser_pairs_less(layer);
+    const int32_t lacks = tfser_row_lacks(layer, less, row, fours);
+    for (int32_t n = 0; n < twos; n += 4) {
+        const int32_t count = twos - n < 4 ? 2 : 4;
+        const int8_t *ab = tfser_pairs_weights(layer, weights, n);
+        const int8_t *cd = tfser_pairs_weights(layer, weights, n + count - 2);
+        int32_t sum[4] = {0, 0, 0, 0};
+        if (layer->narrow == 2) {
+            tfser_row_fours(less, row, fours, ab, cd, 1, sum);
+        } else {
+            tfser_row_fours(less, row, fours, ab, cd, 0, sum);
+        }
+        for (int32_t i = 0; i < count; i++) {
+            const int32_t rest = tfser_row_sum(layer, weights, n + i, 2 * fours, row);
+            const int32_t acc = (int32_t)((uint32_t)sum[i] + (uint32_t)rest + (uint32_t)lacks);
+            tfser_row_code(layer, bias, n + i, acc, output);
+        }
+    }
+    return twos;
+}
+#endif
+
 /* One row, which no output may lie on. */
 static void tfser_one_row(const tfser_dense *layer, const int8_t *weights, const int32_t *bias, const int8_t *row,
                           int8_t *output) {
-    for (int32_t n = 0; n < layer->outputs; n++) {
-        const int32_t alone = n % 2 == 0 && n == layer->outputs - 1 ? 1 : 0;
-        const int8_t *w = weights + n / 2 * 4 * tfser_pairs_count(layer) + n % 2;
-        const int32_t sum = tfser_row_sum(layer, w, alone, row);
-        const int32_t acc = (int32_t)((uint32_t)sum + (bias != 0 ? (uint32_t)bias[n] : 0u));
-        output[n] = tfser_requantize(layer, n, acc);
+    int32_t n = 0;
+#if defined(TFSER_SMLAD)
+    n = tfser_row_twos(layer, weights, bias, row, output);
+#endif
+    for (; n < layer->outputs; n++) {
+        tfser_row_code(layer, bias, n, tfser_row_sum(layer, weights, n, 0, row), output);
     }
 }
 
 void tfser_dense_pairs_s8(const tfser_dense *layer, const int8_t *weights, const int32_t *bias, const int8_t *input,
                           int32_t input_stride, int32_t rows, int8_t *output, int32_t output_stride, void *scratch) {
-    int16_t *wide = scratch;
-    for (; rows >= TFSER_PAIRS_ROWS; rows -= TFSER_PAIRS_ROWS) {
-        for (int32_t r = 0; r < TFSER_PAIRS_ROWS; r++) {
-            tfser_pairs_widen(layer, wide + 2 * r, 0, input, layer->depth);
-            input += input_stride;
-        }
-        tfser_pairs_block(layer, weights, bias, wide, TFSER_PAIRS_ROWS, output, output_stride);
-        output += TFSER_PAIRS_ROWS * output_stride;
+    while (rows > 1) {
+        const int32_t count = rows < TFSER_PAIRS_ROWS ? rows : TFSER_PAIRS_ROWS;
+        tfser_pairs_widen_rows(layer, scratch, input, input_stride, count);
+        tfser_pairs_block(layer, weights, bias, scratch, count, output, output_stride);
+        input += count * input_stride;
+        output += count * output_stride;
+        rows -= count;
     }
-    for (; rows > 0; rows--) {
+    if (rows == 1) {
         tfser_one_row(layer, weights, bias, input, output);
-        input += input_stride;
-        output += output_stride;
+    }
+}
+
+/* Pairs of a run of outputs next to each other from pair i on, element by element. */
+static void tfser_pack_two(int32_t depth, const int8_t *matrix, int32_t output_stride, int32_t depth_stride, int32_t i,
+                           int8_t *packed) {
+    const int32_t pairs = (depth + 1) / 2;
+    for (; i < pairs; i++) {
+        int32_t second = 0;
+        const int32_t first = tfser_pair_first(depth, i, &second);
+        int8_t *to = packed + 4 * i;
+        to[0] = matrix[first * depth_stride];
+        to[1] = matrix[first * depth_stride + output_stride];
+        to[2] = second >= 0 ? matrix[second * depth_stride] : (int8_t)0;
+        to[3] = second >= 0 ? matrix[second * depth_stride + output_stride] : (int8_t)0;
     }
 }
 
@@ -79,20 +161,64 @@ static void tfser_pack_alone(int32_t depth, const int8_t *matrix, int32_t depth_
     }
 }
 
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+static inline void tfser_pack_store(int8_t *to, uint32_t first, uint32_t second) {
+    (void)memcpy(to, &first, sizeof first);
+    (void)memcpy(to + 4, &second, sizeof second);
+}
+
+/* Whole fours of two outputs whose elements follow each other. */
+static void tfser_pack_along(const int8_t *a, const int8_t *b, int32_t fours, int8_t *packed) {
+    const uint32_t even = 0x00FF00FFu;
+    const int8_t *end = a + 4 * fours;
+    while (a != end) {
+        const uint32_t of_a = tfser_pairs_load(a);
+        const uint32_t of_b = tfser_pairs_load(b);
+        tfser_pack_store(packed, (of_a & even) | (of_b & even) << 8, (of_a >> 8 & even) | (of_b & ~even));
+        a += 4;
+        b += 4;
+        packed += 8;
+    }
+}
+
+static inline uint32_t tfser_pack_half(const int8_t *from) {
+    uint16_t half;
+    (void)memcpy(&half, from, sizeof half);
+    return half;
+}
+
+/* Whole fours of two outputs that lie next to each other. */
+static void tfser_pack_across(const int8_t *matrix, int32_t stride, int32_t fours, int8_t *packed) {
+    for (int32_t i = 0; i < fours; i++) {
+        const uint32_t first = tfser_pack_half(matrix);
+        const uint32_t second = tfser_pack_half(matrix + stride);
+        matrix += 2 * stride;
+        tfser_pack_store(packed, first | tfser_pack_half(matrix) << 16,
+                         second | tfser_pack_half(matrix + stride) << 16);
+        matrix += 2 * stride;
+        packed += 8;
+    }
+}
+#endif
+
 void tfser_pack_pairs_s8(const tfser_dense *layer, const int8_t *matrix, int32_t output_stride, int32_t depth_stride,
                          int8_t *packed) {
-    const int32_t pairs = tfser_pairs_count(layer);
+    const int32_t size = 4 * tfser_pairs_count(layer);
     for (int32_t n = 0; n + 2 <= layer->outputs; n += 2) {
-        for (int32_t i = 0; i < pairs; i++) {
-            int32_t second = 0;
-            const int32_t first = tfser_pair_first(layer->depth, i, &second);
-            packed[0] = matrix[first * depth_stride];
-            packed[1] = matrix[first * depth_stride + output_stride];
-            packed[2] = second >= 0 ? matrix[second * depth_stride] : (int8_t)0;
-            packed[3] = second >= 0 ? matrix[second * depth_stride + output_stride] : (int8_t)0;
-            packed += 4;
+        int32_t done = 0;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        const int32_t fours = layer->depth / 4;
+        if (depth_stride == 1) {
+            tfser_pack_along(matrix, matrix + output_stride, fours, packed);
+            done = 2 * fours;
+        } else if (output_stride == 1) {
+            tfser_pack_across(matrix, depth_stride, fours, packed);
+            done = 2 * fours;
         }
+#endif
+        tfser_pack_two(layer->depth, matrix, output_stride, depth_stride, done, packed);
         matrix += 2 * output_stride;
+        packed += size;
     }
     if (layer->outputs % 2 != 0) {
         tfser_pack_alone(layer->depth, matrix, depth_stride, packed);

@@ -1,69 +1,155 @@
-/* Rows widened to int16 and blocks of four of them times packed weights (tfser_pairs.h). */
+/* Rows widened, and blocks of four of them times packed weights (tfser_pairs.h). */
 #include "tfser_pairs.h"
 #include "tfser_requantize.h"
 
-/* Where words of a row follow each other in `wide`. */
-#define TFSER_PAIRS_STEP (2 * TFSER_PAIRS_ROWS)
-
-void tfser_pairs_widen(const tfser_dense *layer, int16_t *wide, int32_t at, const int8_t *from, int32_t count) {
-    const int32_t zero_point = layer->input_zero_point;
-    int16_t *to = wide + at / 2 * TFSER_PAIRS_STEP;
-    for (; count >= 4; count -= 4) {
-        to[0] = (int16_t)(from[0] - zero_point);
-        to[1] = (int16_t)(from[2] - zero_point);
-        to[TFSER_PAIRS_STEP] = (int16_t)(from[1] - zero_point);
-        to[TFSER_PAIRS_STEP + 1] = (int16_t)(from[3] - zero_point);
-        to += 2 * TFSER_PAIRS_STEP;
-        from += 4;
-    }
-    if (count > 0) {
-        to[0] = (int16_t)(from[0] - zero_point);
-        to[1] = (int16_t)(count > 1 ? from[count - 1] - zero_point : 0);
-    }
-    if (count == 3) {
-        to[TFSER_PAIRS_STEP] = (int16_t)(from[1] - zero_point);
-        to[TFSER_PAIRS_STEP + 1] = 0;
-    }
+/* A pair of elements to its word, or to its two. */
+static inline void tfser_pairs_put(uint32_t *to, int32_t first, int32_t second) {
+#if defined(TFSER_MLA)
+    to[0] = (uint32_t)first;
+    to[TFSER_PAIRS_ROWS] = (uint32_t)second;
+#else
+    to[0] = ((uint32_t)first & 0xFFFFu) | (uint32_t)second << 16;
+#endif
 }
 
-void tfser_pairs_clear(int16_t *wide, int32_t at, int32_t count) {
-    int16_t *to = wide + at / 2 * TFSER_PAIRS_STEP;
+void tfser_pairs_clear(uint32_t *wide, int32_t at, int32_t count) {
+    uint32_t *to = wide + at / 2 * TFSER_PAIRS_STEP;
     for (; count > 0; count -= 2) {
-        to[0] = 0;
-        to[1] = 0;
+        tfser_pairs_put(to, 0, 0);
         to += TFSER_PAIRS_STEP;
     }
 }
 
-/* Sum of one widened row with an output whose factors of pair i lie at weights + 4 * i + (0, 2), but for the pairs of
- * a last output without a partner at weights + 4 * (i / 2) + i % 2 + (0, 2), of the last, if odd, at + (0, 1). */
-static int32_t tfser_pairs_sum(const tfser_dense *layer, const int8_t *weights, int32_t alone, const int16_t *wide) {
-    const int32_t pairs = tfser_pairs_count(layer);
-    const int32_t zero_point = layer->weights_zero_point;
-    uint32_t sum = 0;
-    for (int32_t i = 0; i < pairs; i++) {
-        const int8_t *w = weights + 4 * i;
-        int32_t second = 2;
-        if (alone != 0) {
-            w = weights + 4 * (i / 2) + i % 2;
-            second = i == pairs - 1 && i % 2 == 0 ? 1 : 2;
+#if defined(TFSER_SMLAD)
+/* Whole fours of a row. */
+static inline const int8_t *tfser_pairs_fours(uint32_t less, int32_t doubled, uint32_t *to, const int8_t *from,
+                                              int32_t fours) {
+    const int8_t *end = from + 4 * fours;
+    if (doubled != 0) {
+        for (; from != end; from += 4) {
+            const uint32_t word = tfser_pairs_load(from);
+            const uint32_t even = tfser_pairs_even(less, word);
+            const uint32_t odd = tfser_pairs_odd(less, word);
+            to[0] = tfser_pairs_add(even, even);
+            to[TFSER_PAIRS_STEP] = tfser_pairs_add(odd, odd);
+            to += 2 * TFSER_PAIRS_STEP;
         }
-        sum += (uint32_t)(wide[0] * (w[0] - zero_point));
-        sum += (uint32_t)(wide[1] * (w[second] - zero_point));
-        wide += TFSER_PAIRS_STEP;
+    } else {
+        for (; from != end; from += 4) {
+            const uint32_t word = tfser_pairs_load(from);
+            to[0] = tfser_pairs_even(less, word);
+            to[TFSER_PAIRS_STEP] = tfser_pairs_odd(less, word);
+            to += 2 * TFSER_PAIRS_STEP;
+        }
     }
-    return (int32_t)sum;
+    return from;
+}
+#endif
+
+void tfser_pairs_widen(const tfser_dense *layer, uint32_t *wide, int32_t at, const int8_t *from, int32_t count) {
+    const int32_t less = layer->input_zero_point;
+    const int32_t factor = 1 + tfser_pairs_doubled(layer);
+    uint32_t *to = wide + at / 2 * TFSER_PAIRS_STEP;
+#if defined(TFSER_SMLAD)
+    from = tfser_pairs_fours(tfser_pairs_less(layer), factor - 1, to, from, count / 4);
+    to += count / 4 * 2 * TFSER_PAIRS_STEP;
+    count %= 4;
+#else
+    for (; count >= 4; count -= 4) {
+        tfser_pairs_put(to, (from[0] - less) * factor, (from[2] - less) * factor);
+        tfser_pairs_put(to + TFSER_PAIRS_STEP, (from[1] - less) * factor, (from[3] - less) * factor);
+        to += 2 * TFSER_PAIRS_STEP;
+        from += 4;
+    }
+#endif
+    if (count > 0) {
+        tfser_pairs_put(to, (from[0] - less) * factor, count > 1 ? (from[count - 1] - less) * factor : 0);
+    }
+    if (count == 3) {
+        tfser_pairs_put(to + TFSER_PAIRS_STEP, (from[1] - less) * factor, 0);
+    }
 }
 
-void tfser_pairs_block(const tfser_dense *layer, const int8_t *weights, const int32_t *bias, const int16_t *wide,
-                       int32_t rows, int8_t *output, int32_t output_stride) {
-    for (int32_t n = 0; n < layer->outputs; n++) {
-        const int32_t alone = n % 2 == 0 && n == layer->outputs - 1 ? 1 : 0;
-        const int8_t *w = weights + n / 2 * 4 * tfser_pairs_count(layer) + n % 2;
+#if defined(TFSER_SMLAD)
+/* Whole fours of four rows next to each other: words of two rows are stored by one instruction. */
+static void tfser_pairs_four_fours(uint32_t less, int32_t doubled, uint32_t *to, const int8_t *input, int32_t stride,
+                                   int32_t fours) {
+    const int8_t *from[TFSER_PAIRS_ROWS] = {input, input + stride, input + 2 * stride, input + 3 * stride};
+    const int8_t *end = input + 4 * fours;
+    while (from[0] != end) {
+        uint32_t even[TFSER_PAIRS_ROWS];
+        uint32_t odd[TFSER_PAIRS_ROWS];
+        for (int32_t r = 0; r < TFSER_PAIRS_ROWS; r++) {
+            const uint32_t word = tfser_pairs_load(from[r]);
+            even[r] = tfser_pairs_even(less, word);
+            odd[r] = tfser_pairs_odd(less, word);
+            from[r] += 4;
+        }
+        for (int32_t r = 0; r < TFSER_PAIRS_ROWS; r++) {
+            to[r] = doubled != 0 ? tfser_pairs_add(even[r], even[r]) : even[r];
+            to[TFSER_PAIRS_STEP + r] = doubled != 0 ? tfser_pairs_add(odd[r], odd[r]) : odd[r];
+        }
+        to += 2 * TFSER_PAIRS_STEP;
+    }
+}
+#endif
+
+void tfser_pairs_widen_rows(const tfser_dense *layer, uint32_t *wide, const int8_t *input, int32_t stride,
+                            int32_t count) {
+    int32_t at = 0;
+#if defined(TFSER_SMLAD)
+    if (count == TFSER_PAIRS_ROWS) {
+        at = layer->depth & -4;
+        if (layer->narrow != 0) {
+            tfser_pairs_four_fours(tfser_pairs_less(layer), 1, wide, input, stride, at / 4);
+        } else {
+            tfser_pairs_four_fours(tfser_pairs_less(layer), 0, wide, input, stride, at / 4);
+        }
+    }
+#endif
+    for (int32_t r = 0; r < count && at < layer->depth; r++) {
+        tfser_pairs_widen(layer, wide + r, at, input + at, layer->depth - at);
+        input += stride;
+    }
+}
+
+#if !defined(TFSER_SMLAD)
+/* Sum of one widened row with output n. */
+static int32_t tfser_pairs_sum(const tfser_dense *layer, const int8_t *weights, int32_t n, const uint32_t *wide) {
+    const int32_t pairs = tfser_pairs_count(layer);
+    uint32_t sum = 0;
+    for (int32_t i = 0; i < pairs; i++) {
+        int32_t factor[2];
+        tfser_pairs_factors(layer, weights, n, i, factor);
+#if defined(TFSER_MLA)
+        sum += wide[0] * (uint32_t)factor[0] + wide[TFSER_PAIRS_ROWS] * (uint32_t)factor[1];
+#else
+        sum += (uint32_t)((int16_t)(wide[0] & 0xFFFFu) * factor[0]);
+        sum += (uint32_t)((int16_t)(wide[0] >> 16) * factor[1]);
+#endif
+        wide += TFSER_PAIRS_STEP;
+    }
+    return (int32_t)sum >> tfser_pairs_doubled(layer);
+}
+
+static void tfser_pairs_outputs(const tfser_dense *layer, const int8_t *weights, const int32_t *bias,
+                                const uint32_t *wide, int32_t rows, int32_t n, int8_t *output, int32_t output_stride) {
+    for (; n < layer->outputs; n++) {
+        const int8_t *w = tfser_pairs_weights(layer, weights, n);
         for (int32_t r = 0; r < rows; r++) {
-            const int32_t sum = tfser_pairs_sum(layer, w, alone, wide + 2 * r);
-            const int32_t acc = (int32_t)((uint32_t)sum + (bias != 0 ? (uint32_t)bias[n] : 0u));
+            const uint32_t sum = (uint32_t)tfser_pairs_sum(layer, w, n, wide + r);
+            const int32_t acc = (int32_t)(sum + (bias != 0 ? (uint32_t)bias[n] : 0u));
             output[r * output_stride + n] = tfser_requantize(layer, n, acc);
         }
     }
+}
+#endif
+
+void tfser_pairs_block(const tfser_dense *layer, const int8_t *weights, const int32_t *bias, const uint32_t *wide,
+                       int32_t rows, int8_t *output, int32_t output_stride) {
+#if defined(TFSER_SMLAD)
+    tfser_pairs_block_smlad(layer, weights, bias, wide, rows, output, output_stride);
+#else
+    tfser_pairs_outputs(layer, weights, bias, wide, rows, 0, output, output_stride);
+#endif
 }

@@ -14,6 +14,33 @@ extern "C" {
 #define TFSER_SMMULR 1
 #endif
 
+/* acc + (a * b + 2^31) / 2^32, rounded down, modulo 2^32. */
+static inline int32_t tfser_add_high(int32_t acc, int32_t a, int32_t b) {
+#if defined(TFSER_SMMULR)
+    int32_t y;
+    __asm("smmlar %0, %1, %2, %3" : "=r"(y) : "r"(a), "r"(b), "r"(acc));
+    return y;
+#elif defined(__thumb2__) && defined(__GNUC__)
+    int32_t low = INT32_MIN;
+    __asm("smlal %0, %1, %2, %3" : "+r"(low), "+r"(acc) : "r"(a), "r"(b));
+    return acc;
+#else
+    const int64_t product = (int64_t)a * b + ((int64_t)1 << 31);
+    return (int32_t)((uint32_t)acc + (uint32_t)(product >> 32));
+#endif
+}
+
+/* x within [-128, 127]. */
+static inline int32_t tfser_saturate(int32_t x) {
+#if defined(__thumb2__) && defined(__GNUC__)
+    int32_t y;
+    __asm("ssat %0, #8, %1" : "=r"(y) : "r"(x));
+    return y;
+#else
+    return x < -128 ? -128 : x > 127 ? 127 : x;
+#endif
+}
+
 /* x + zero_point, modulo 2^32, within [low, high]. */
 static inline int32_t tfser_clamp(int32_t x, int32_t zero_point, int32_t low, int32_t high) {
     const int32_t code = (int32_t)((uint32_t)x + (uint32_t)zero_point);

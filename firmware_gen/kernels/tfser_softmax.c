@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tfser_helium.h"
+#include "tfser_requantize.h"
 
 #if defined(TFSER_HELIUM)
 #include "tfser_softmax_mve.h"
@@ -10,19 +11,9 @@
 
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && defined(__GNUC__)
 #define SOFTMAX_DSP 1
+#elif defined(__thumb2__) && defined(__GNUC__)
+#define SOFTMAX_LONG 1
 #endif
-
-/* acc + (a * b + 2^31) / 2^32, rounded down, modulo 2^32. */
-static inline int32_t add_high(int32_t acc, int32_t a, int32_t b) {
-#if defined(SOFTMAX_DSP)
-    int32_t y;
-    __asm("smmlar %0, %1, %2, %3" : "=r"(y) : "r"(a), "r"(b), "r"(acc));
-    return y;
-#else
-    const int64_t product = (int64_t)a * b + ((int64_t)1 << 31);
-    return (int32_t)((uint32_t)acc + (uint32_t)(product >> 32));
-#endif
-}
 
 static inline int32_t leading_zeros(uint32_t x) {
 #if defined(__GNUC__)
@@ -36,22 +27,40 @@ static inline int32_t leading_zeros(uint32_t x) {
 #endif
 }
 
-static inline int32_t maximum(const int8_t *x, int32_t depth) {
-    int32_t most = -128, k = 0;
 #if defined(SOFTMAX_DSP)
-    uint32_t four = 0x80808080u;
-    for (; k + 4 <= depth; k += 4) {
-        uint32_t word, difference;
-        memcpy(&word, x + k, 4);
-        __asm("ssub8 %1, %2, %0\n sel %0, %2, %0" : "+r"(four), "=&r"(difference) : "r"(word) : "cc");
-    }
-    for (int32_t lane = 0; lane < 4; lane++, four >>= 8) {
-        const int32_t code = (int8_t)(four & 0xFF);
-        most = code > most ? code : most;
+/* The larger of each byte of `four` and of the four elements x. */
+static inline uint32_t larger(uint32_t four, const int8_t *x) {
+    uint32_t word, difference;
+    memcpy(&word, x, 4);
+    __asm("ssub8 %1, %2, %0\n sel %0, %2, %0" : "+r"(four), "=&r"(difference) : "r"(word) : "cc");
+    return four;
+}
+#endif
+
+static inline int32_t maximum(const int8_t *x, int32_t depth) {
+    int32_t most = x[0], k = depth & 3;
+#if defined(SOFTMAX_DSP)
+    if (depth >= 4) {
+        uint32_t four;
+        memcpy(&four, x, 4); /* some of its elements come again */
+        for (; k + 8 <= depth; k += 8) {
+            four = larger(larger(four, x + k), x + k + 4);
+        }
+        four = k < depth ? larger(four, x + k) : four;
+        const int32_t a = (int8_t)(four & 0xFF), b = (int8_t)(four >> 8 & 0xFF);
+        const int32_t c = (int8_t)(four >> 16 & 0xFF), d = (int8_t)(four >> 24);
+        const int32_t ab = a > b ? a : b, cd = c > d ? c : d;
+        return ab > cd ? ab : cd;
     }
 #endif
-    for (; k < depth; k++) {
+    for (int32_t i = 1; i < k; i++) {
+        most = x[i] > most ? x[i] : most;
+    }
+    for (; k < depth; k += 4) {
         most = x[k] > most ? x[k] : most;
+        most = x[k + 1] > most ? x[k + 1] : most;
+        most = x[k + 2] > most ? x[k + 2] : most;
+        most = x[k + 3] > most ? x[k + 3] : most;
     }
     return most;
 }
@@ -64,7 +73,7 @@ static inline int32_t exp_of(uintptr_t exps, int32_t code) {
 /* sum + e / 2^12 rounded, ties up: Q12.19; no exponential is negative. */
 static inline uint32_t add_exp(uint32_t sum, int32_t e) {
 #if defined(SOFTMAX_DSP)
-    return (uint32_t)add_high((int32_t)sum, e, 1 << 20);
+    return (uint32_t)tfser_add_high((int32_t)sum, e, 1 << 20);
 #else
     return sum + (((uint32_t)e + 2048u) >> 12);
 #endif
@@ -88,10 +97,10 @@ static inline uint32_t sum_of_exps(uintptr_t exps, int32_t depth, const int8_t *
 /* 1 / d for d in [1, 2) as Q0.31, given as d * 2^31 - 2^32: three Newton-Raphson steps in Q2.29 on d / 2. The
  * reference multiplies by d / 2, (d / 2 * x + 2^30) >> 31, which is x + ((d - 2^32) * x + 2^31 >> 32) for an even d. */
 static inline int32_t reciprocal(int32_t less) {
-    int32_t x = add_high(-1010580540, less & -2, -1010580540) + 1515870810; /* 48 / 17 - 32 / 17 * d / 2 */
+    int32_t x = tfser_add_high(-1010580540, less & -2, -1010580540) + 1515870810; /* 48 / 17 - 32 / 17 * d / 2 */
     for (int32_t step = 0; step < 3; step++) {
-        const int32_t error = (1 << 29) - add_high(x, less & -2, x);
-        x += add_high(0, error * 2, x) * 4; /* |error| < 2^26 */
+        const int32_t error = (1 << 29) - tfser_add_high(x, less & -2, x);
+        x += tfser_add_high(0, error * 2, x) * 4; /* |error| < 2^26 */
     }
     return x > INT32_MAX / 2 ? INT32_MAX : x * 2;
 }
@@ -107,7 +116,11 @@ typedef struct {
 static inline uint32_t share(const row_state *row, int32_t code) {
     const int32_t e = exp_of(row->exps, code);
 #if defined(SOFTMAX_DSP)
-    return (uint32_t)add_high((int32_t)((uint32_t)e + row->rounding), row->reciprocal, e) >> row->right;
+    return (uint32_t)tfser_add_high((int32_t)((uint32_t)e + row->rounding), row->reciprocal, e) >> row->right;
+#elif defined(SOFTMAX_LONG)
+    uint32_t low = 1u << 30, high = row->rounding;
+    __asm("umlal %0, %1, %2, %3" : "+r"(low), "+r"(high) : "r"(row->reciprocal), "r"(e));
+    return high >> row->right;
 #else
     const uint64_t start = (uint64_t)row->rounding << 32 | 1u << 30;
     return (uint32_t)((start + (uint64_t)(uint32_t)row->reciprocal * (uint32_t)e) >> 32) >> row->right;

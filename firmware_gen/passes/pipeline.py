@@ -14,12 +14,15 @@ from firmware_gen.passes.fold_constants import fold_constants
 from firmware_gen.passes.fold_lookups import fold_lookups
 from firmware_gen.passes.fold_padding import fold_padding
 from firmware_gen.passes.fuse_elementwise import fuse_elementwise
+from firmware_gen.passes.hoist_lookups import hoist_lookups
+from firmware_gen.passes.hoist_slices import hoist_slices
 from firmware_gen.passes.matmul_to_dense import matmul_to_dense
 from firmware_gen.passes.matmul_transposes import matmul_transposes
 from firmware_gen.passes.merge_duplicates import merge_duplicates
 from firmware_gen.passes.narrow_broadcasts import narrow_broadcasts
 from firmware_gen.passes.rewriting import without_unused_nodes
 from firmware_gen.passes.simplify_movement import simplify_movement
+from firmware_gen.passes.sink_transposes import sink_transposes
 from firmware_gen.passes.split_layers import split_layers
 from firmware_gen.passes.unary_chains import unary_chains
 
@@ -31,6 +34,7 @@ PASSES: tuple[Pass, ...] = (
     fold_constants,
     float_islands,
     simplify_movement,
+    sink_transposes,
     merge_duplicates,
     narrow_broadcasts,
     unary_chains,
@@ -40,13 +44,15 @@ PASSES: tuple[Pass, ...] = (
     matmul_transposes,
     matmul_to_dense,
     absorb_reshapes,
+    hoist_slices,
+    hoist_lookups,
     split_layers,
     fold_lookups,
 )
-#: Run once afterwards: what it makes is of no use to the others.
+#: Run when the others have settled, and these then once more: what it makes is of use to few of them.
 LAST: tuple[Pass, ...] = (fuse_elementwise,)
 
-MAX_ROUNDS = 16  # a graph settles in two or three
+MAX_ROUNDS = 32  # a graph settles in two or three, one whose Slices go far up in about ten
 
 
 def optimise(graph: Graph) -> Graph:
@@ -68,19 +74,20 @@ def optimise(graph: Graph) -> Graph:
         A pass left a graph that is not sound (a defect of the pass), or float operations are left.
     """
     for _ in range(MAX_ROUNDS):
-        before = graph
-        for rewrite in PASSES:
-            graph = _checked(rewrite, graph)
-        if graph is before:
+        settled = _run(PASSES, graph)
+        after = settled if settled is not graph else _run(LAST, graph)
+        if after is graph:
             break
-    for rewrite in LAST:
-        graph = _checked(rewrite, graph)
+        graph = after
     verify(graph, integers_only=True)
     return graph
 
 
-def _checked(rewrite: Pass, graph: Graph) -> Graph:
-    after = rewrite(graph)
-    if after is not graph:
-        verify(after)
-    return after
+def _run(passes: tuple[Pass, ...], graph: Graph) -> Graph:
+    """One after the other; the same graph where none finds anything to do."""
+    for rewrite in passes:
+        after = rewrite(graph)
+        if after is not graph:
+            verify(after)
+        graph = after
+    return graph

@@ -22,7 +22,9 @@ class Change:
 
     def applied_to(self, graph: Graph) -> Graph:
         """The graph with the change made, without the nodes that it makes useless."""
-        nodes = [self._turned(new) for old in graph.nodes for new in self.nodes.get(old, (old,))]
+        nodes = [new for old in graph.nodes for new in self.nodes.get(old, (old,))]
+        if self.aliases:
+            nodes = [self._turned(node) for node in nodes]
         return without_unused_nodes(graph.with_nodes(nodes, self.values))
 
     def _turned(self, node: Node) -> Node:
@@ -100,3 +102,9 @@ def fits(op: Op, shapes: Iterable[Shape], output: Shape) -> bool:
         return op.infer(list(shapes)) == (output,)
     except ValueError:
         return False
+
+
+def keeps_order(permutation: tuple[int, ...], shape: Shape) -> bool:
+    """Whether a Transpose leaves all dimensions of more than one element in their order."""
+    long = [i for i in permutation if shape[i] > 1]
+    return long == sorted(long)

@@ -7,6 +7,7 @@
     Gather of evenly spaced indices  ->  Slice (and Reshape)
     Slice(Slice(x))                  ->  Slice(x)
     Slice(Concatenate(x, y, ...))    ->  Slice of the one input that it lies in
+    Reshape(Pad(x))                  ->  Pad(Reshape(x)), where only dimensions of size 1 come or go
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from itertools import accumulate
 from firmware_gen.ir.graph import Graph, Node
 from firmware_gen.ir.ops.base import Op, Shape
 from firmware_gen.ir.ops.movement import Concatenate, Gather, Pad, Reshape, Slice, Transpose
-from firmware_gen.passes.rewriting import Change, bypass, everywhere, merged_origin, new_value
+from firmware_gen.passes.rewriting import Change, bypass, everywhere, keeps_order, merged_origin, new_value
 
 _MOVEMENT = (Concatenate, Gather, Pad, Reshape, Slice, Transpose)
 
@@ -36,13 +37,15 @@ def _simplify(graph: Graph, node: Node) -> Change | None:
             return change
     if isinstance(node.op, Gather):
         return _gather(graph, node, node.op)
-    if isinstance(node.op, Transpose) and _keeps_order(node.op.permutation, shape):
+    if isinstance(node.op, Transpose) and keeps_order(node.op.permutation, shape):
         return _to(node, Reshape(result), node.inputs[0])
     producer = graph.producer(node.inputs[0])
     if producer is None:
         return None
     if isinstance(node.op, Slice) and isinstance(producer.op, Concatenate):
         return _slice_of_concatenation(graph, node, producer)
+    if isinstance(node.op, Reshape) and isinstance(producer.op, Pad):
+        return _reshape_of_pad(graph, node, producer, producer.op)
     merged = _merge(producer.op, node.op)
     return None if merged is None else _to(node, merged, producer.inputs[0], producer)
 
@@ -53,12 +56,6 @@ def _moves_nothing(op: Op, shape: Shape, result: Shape) -> bool:
     if isinstance(op, Slice):
         return shape == result and all(step == 1 or size == 1 for step, size in zip(op.step, shape, strict=True))
     return shape == result and isinstance(op, Reshape | Pad | Concatenate)
-
-
-def _keeps_order(permutation: tuple[int, ...], shape: Shape) -> bool:
-    """Whether all dimensions of more than one element stay in their order."""
-    long = [i for i in permutation if shape[i] > 1]
-    return long == sorted(long)
 
 
 def _merge(first: Op, second: Op) -> Op | None:
@@ -103,3 +100,19 @@ def _slice_of_concatenation(graph: Graph, node: Node, producer: Node) -> Change 
             begin = tuple(b - (end - size) if i == axis else b for i, b in enumerate(node.op.begin))
             return _to(node, Slice(begin, node.op.step, node.op.output_shape), value, producer)
     return None
+
+
+def _reshape_of_pad(graph: Graph, node: Node, producer: Node, op: Pad) -> Change | None:
+    """The Pad last: a convolution that reads it may pad for itself."""
+    padded, result = graph.values[producer.output].shape, graph.values[node.output].shape
+    if [size for size in padded if size != 1] != [size for size in result if size != 1]:
+        return None
+    margins = iter([pair for pair, size in zip(zip(op.before, op.after, strict=True), padded, strict=True)
+                    if size != 1])
+    turned = [next(margins) if size != 1 else (0, 0) for size in result]
+    before, after = (tuple(pair[side] for pair in turned) for side in (0, 1))
+    inner = tuple(size - low - high for size, low, high in zip(result, before, after, strict=True))
+    middle = new_value(graph, producer.inputs[0], inner)
+    nodes = (Node(Reshape(inner), producer.inputs, (middle.id,), node.origin),
+             Node(Pad(before, after, op.value), (middle.id,), node.outputs, producer.origin))
+    return Change({node: nodes}, (middle,))

@@ -28,7 +28,7 @@ def lifetime(buffer: Buffer, width: int) -> tuple[int, int]:
     return buffer.first * width + buffer.nodes[0], buffer.first * width + buffer.nodes[1]
 
 
-def assign(buffers: Mapping[int, Buffer], overlaps: Overlaps) -> Assignment:
+def assign(buffers: Mapping[int, Buffer], overlaps: Overlaps, enough: int = 0) -> Assignment:
     """Offsets with no two buffers in conflict; the same for the same buffers.
 
     Parameters
@@ -37,6 +37,8 @@ def assign(buffers: Mapping[int, Buffer], overlaps: Overlaps) -> Assignment:
         Without offsets.
     overlaps : mapping of (int, int) to Overlap
         For pairs (dying, new): the distances at which they may share bytes.
+    enough : int
+        Of interest is only whether as few bytes do: a shorter search, none where the bound says that they cannot.
     """
     search = _Search(buffers, overlaps)
     bound = search.lower_bound()
@@ -48,8 +50,9 @@ def assign(buffers: Mapping[int, Buffer], overlaps: Overlaps) -> Assignment:
             best = size, order, offsets
     assert best is not None
     rng = random.Random(0)
-    for _ in range(max(1, WORK // (search.pairs + 1))):
-        if best[0] <= bound:
+    work = WORK // 8 if enough else WORK
+    for _ in range(max(1, work // (search.pairs + 1))):
+        if best[0] <= max(bound, enough) or bound > enough > 0:
             break
         order = search.changed(best[1], best[2], best[0], rng)
         offsets = search.first_fit(order)

@@ -16,7 +16,7 @@ def plan_document(program: Program) -> dict[str, Any]:
         ``arena_bytes``; ``lower_bound_bytes``, below which no plan of these steps can go;
         ``peak_step``, the number of the step that needs the most;
         ``buffers``: ``name``, ``kind`` (input, output, value, scratch, packed), ``bytes``, ``offset``,
-        ``first_step``, ``last_step``; ``steps``: ``name``, ``operators`` of the file, ``outer`` loops,
+        ``first_step``, ``last_step``; ``steps``: ``name``, ``parts`` (the operators of each node), ``outer`` loops,
         ``rows``, ``block`` (rows at a time), ``live_bytes`` (bytes of the arena in use).
     """
     kinds = buffer_kinds(program)
@@ -30,7 +30,7 @@ def plan_document(program: Program) -> dict[str, Any]:
              "first_step": buffer.first, "last_step": buffer.last}
             for i, buffer in sorted(program.buffers.items())],
         "steps": [
-            {"name": step_name(step), "operators": [name for node in step.nodes for name in node.origin],
+            {"name": step_name(step), "parts": [node.title for node in step.nodes],
              "outer": list(step.outer), "rows": step.rows, "block": step.block, "live_bytes": size}
             for step, size in zip(program.steps, used, strict=True)],
     }
@@ -49,7 +49,7 @@ def buffer_kinds(program: Program) -> dict[int, str]:
 
 def step_name(step: Step) -> str:
     """The operators of the file that a step computes."""
-    return " + ".join(", ".join(node.origin) or type(node.op).__name__ for node in step.nodes)
+    return " + ".join(node.title for node in step.nodes)
 
 
 def short_name(buffer: Buffer) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from firmware_gen.ir.graph import Graph
@@ -11,9 +12,12 @@ from firmware_gen.plan.liveness import Draft, draft
 from firmware_gen.plan.normal import normalise
 from firmware_gen.plan.overlap import overlaps
 from firmware_gen.plan.program import Program
-from firmware_gen.plan.steps import chained_groups, single_groups
-from firmware_gen.plan.views import find_views
+from firmware_gen.plan.steps import BLOCK, Group, chained_groups, single_groups
+from firmware_gen.plan.views import Views, find_views
 from firmware_gen.target import Core
+
+LARGEST_BLOCK = 16  # rows: beyond it what a block costs no longer counts
+TRIES = 6  # at larger blocks
 
 
 def make_program(graph: Graph, core: Core) -> Program:
@@ -38,19 +42,49 @@ def make_program(graph: Graph, core: Core) -> Program:
     """
     graph = normalise(graph)
     views = find_views(graph)
-    return _place(draft(graph, views, chained_groups(graph, views), core))
+    groups = chained_groups(graph, views)
+    program = _place(draft(graph, views, groups, core))
+    program = _with_larger_blocks(program, views, groups, core)
+    check(program)
+    return program
 
 
 def make_simple_program(graph: Graph, core: Core) -> Program:
     """The same results without blocks, strides or shared bytes: what the better program is compared with."""
     graph = normalise(graph)
     views = find_views(graph, only_reshapes=True)
-    return _place(draft(graph, views, single_groups(graph, views), core), may_overlap=False)
-
-
-def _place(made: Draft, *, may_overlap: bool = True) -> Program:
-    found = assign(made.buffers, overlaps(made) if may_overlap else {})
-    buffers = {i: replace(buffer, offset=found.offsets[i]) for i, buffer in made.buffers.items()}
-    program = Program(made.graph, made.steps, made.placements, buffers, found.size, found.lower_bound)
+    program = _place(draft(graph, views, single_groups(graph, views), core), may_overlap=False)
     check(program)
     return program
+
+
+def _place(made: Draft, *, may_overlap: bool = True, enough: int = 0) -> Program:
+    found = assign(made.buffers, overlaps(made) if may_overlap else {}, enough)
+    buffers = {i: replace(buffer, offset=found.offsets[i]) for i, buffer in made.buffers.items()}
+    return Program(made.graph, made.steps, made.placements, buffers, found.size, found.lower_bound)
+
+
+def _with_larger_blocks(program: Program, views: Views, groups: list[Group], core: Core) -> Program:
+    """The program with more rows a block in the steps where that takes no more arena: fewer calls."""
+    blocks = {number: LARGEST_BLOCK for number, step in enumerate(program.steps) if BLOCK == step.block < step.rows}
+    for _ in range(TRIES):
+        if not blocks:
+            break
+        larger = [replace(group, most=blocks.get(number, BLOCK)) for number, group in enumerate(groups)]
+        tried = _place(draft(program.graph, views, larger, core), enough=program.arena_bytes)
+        if tried.arena_bytes <= program.arena_bytes:
+            return replace(tried, lower_bound_bytes=program.lower_bound_bytes)
+        blocks = _fewer(tried, blocks, program.arena_bytes)
+    return program
+
+
+def _fewer(tried: Program, blocks: Mapping[int, int], limit: int) -> dict[int, int]:
+    """Half of the rows, or no more than there were, in the steps that reach beyond the limit."""
+    ends = dict.fromkeys(blocks, 0)
+    for buffer in tried.buffers.values():
+        for number in range(buffer.first, buffer.last + 1):
+            if number in ends:
+                ends[number] = max(ends[number], buffer.offset + buffer.size)
+    over = {number for number, end in ends.items() if end > limit} or set(blocks)
+    halved = {number: block // 2 if number in over else block for number, block in blocks.items()}
+    return {number: block for number, block in halved.items() if block > BLOCK}

@@ -7,12 +7,13 @@ from firmware_gen.ir.ops.base import Window
 ALIGNMENT = 8
 ROWS = 4  # rows that are widened at a time
 PLANE_BYTES = 2048  # most of a channel that is widened at a time: TFSER_PLANE_BYTES
-OVERREAD = 8  # elements behind the plane that may be read
+SUMS = 160  # of outputs of a channel that are held at a time: TFSER_HELD
+OVERREAD_BYTES = 16  # behind a plane, which may be read
 
 
 def dense_scratch(depth: int, rows: int, *, dsp: bool) -> int:
-    """``tfser_dense_pairs_s8``: four widened rows; fewer rows are read where they lie."""
-    return wide_bytes(depth, dsp=dsp) if rows >= ROWS else 0
+    """``tfser_dense_pairs_s8``: four widened rows; a single one is read where it lies."""
+    return wide_bytes(depth, dsp=dsp) if rows > 1 else 0
 
 
 def conv_scratch(depth: int, channels: int, *, dsp: bool) -> int:
@@ -29,7 +30,8 @@ def wide_bytes(depth: int, *, dsp: bool) -> int:
 
 
 def depthwise_scratch(window: Window) -> int:
-    """``tfser_depthwise_pairs_s8``: a channel's weights, and rows of its image as int16 with their border.
+    """``tfser_depthwise_pairs_s8``: a channel's weights, sums of its outputs,
+    and rows of its image as int16 with their border.
 
     The longer side of the output is the row. A dilation along it splits a row into phases. A strip
     of the image is there at a time where the whole exceeds ``PLANE_BYTES``.
@@ -40,8 +42,10 @@ def depthwise_scratch(window: Window) -> int:
     row = phases * (pitch + pitch % 2)
     fit = PLANE_BYTES // (2 * row) - _reach(window, rows, 1)
     outputs = 1 if fit < 0 else min(fit // window.stride[rows] + 1, window.output[rows])
-    weights = window.kernel[rows] * (window.kernel[columns] // 2 + 1) * 4
-    return -(-2 * (weights + _reach(window, rows, outputs) * row + OVERREAD) // ALIGNMENT) * ALIGNMENT
+    weights = 8 + window.kernel[rows] * (window.kernel[columns] // 2 + 1) * 8
+    width = -(-window.output[columns] // phases)
+    sums = 4 * min(outputs * (-(-width // 4) * 4), SUMS)
+    return -(-(weights + sums + 2 * _reach(window, rows, outputs) * row + OVERREAD_BYTES) // ALIGNMENT) * ALIGNMENT
 
 
 def _reach(window: Window, axis: int, outputs: int) -> int:

@@ -23,16 +23,20 @@ BLOCK = 4  # rows that the kernels take at a time
 
 @dataclass(frozen=True)
 class Group:
-    """Nodes (positions in the graph) of one step, its loops, and the families that exist for a block only."""
+    """Nodes (positions in the graph) of one step, its loops, and the families that exist for a block only.
+
+    ``most`` rows make a block where there is more than one node.
+    """
 
     nodes: tuple[int, ...]
     domain: Domain
     blocked: frozenset[int] = frozenset()
+    most: int = BLOCK
 
     @property
     def block(self) -> int:
         """Rows of an iteration."""
-        return min(BLOCK, self.domain.rows) if len(self.nodes) > 1 else self.domain.rows
+        return min(self.most, self.domain.rows) if len(self.nodes) > 1 else self.domain.rows
 
 
 def single_groups(graph: Graph, views: Views) -> list[Group]:
@@ -68,6 +72,12 @@ class _Former:
         self.groups: list[list[int]] = []
         self.group_of: dict[int, int] = {}  # node position -> index into groups
         self.before: list[set[int]] = []  # groups that must run before a group
+        self.fitting: dict[int, list[Domain]] = {}  # node position -> its domains
+        self.touching: dict[int, set[int]] = {}  # family -> positions of the nodes that read or write it
+        for at, node in enumerate(graph.nodes):
+            if at not in views.viewed:
+                for i in (*node.inputs, *node.outputs):
+                    self.touching.setdefault(self.family(i), set()).add(at)
 
     def family(self, value: int) -> int:
         return -1 if self.graph.values[value].is_constant else self.views.layouts[value].buffer
@@ -107,7 +117,9 @@ class _Former:
         """Domains that all of the nodes fit, in which there is more than one block."""
         found: list[Domain] | None = None
         for at in nodes:
-            own = list(domains(self.graph, self.views.layouts, self.graph.nodes[at]))
+            if at not in self.fitting:
+                self.fitting[at] = list(domains(self.graph, self.views.layouts, self.graph.nodes[at]))
+            own = self.fitting[at]
             found = own if found is None else [domain for domain in found if domain in own]
         return [domain for domain in found or [] if domain.rows > BLOCK or (domain.outer and domain.size > 1)]
 
@@ -161,13 +173,10 @@ class _Former:
     def blocked(self, nodes: list[int], domain: Domain) -> frozenset[int]:
         """Families that only these nodes touch, with the same stride from row to row in every one."""
         graph = self.graph
-        found = set()
+        found, outside = set(), {self.family(i) for i in (*graph.inputs, *graph.outputs)}
         for family in sorted({self.family(graph.nodes[at].output) for at in nodes}):
-            members = [i for i, layout in self.views.layouts.items() if layout.buffer == family]
-            touching = [at for at, node in enumerate(graph.nodes) if at not in self.views.viewed
-                        and any(self.family(i) == family for i in (*node.inputs, *node.outputs))]
-            outside = {*graph.inputs, *graph.outputs}
-            if not outside.isdisjoint(members) or not set(touching) <= set(nodes) or len(touching) < 2:
+            touching = self.touching[family]
+            if family in outside or not touching <= set(nodes) or len(touching) < 2:
                 continue
             if self.row_bytes(family, nodes, domain) is not None:
                 found.add(family)

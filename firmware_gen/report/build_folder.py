@@ -37,17 +37,18 @@ class BuildFolder:
     plan: dict[str, Any]
 
     @property
-    def steps(self) -> tuple[str, ...]:
-        """Names of the steps of the generated C; empty without a plan."""
-        return tuple(str(step.get("name", number)) for number, step in enumerate(_objects(self.plan, "steps")))
+    def parts(self) -> tuple[str, ...]:
+        """The operators that each part of the generated C stands for; empty without a plan."""
+        return tuple(str(name) for step in _objects(self.plan, "steps") for name in step.get("parts", ()))
 
     @property
     def peak(self) -> list[tuple[str, int]]:
         """Name and bytes of what lies in the arena during the step that needs the most; empty without a plan."""
-        step, found = self.plan.get("peak_step"), []
+        found = []
         for buffer in _objects(self.plan, "buffers"):
-            first, last, size = (buffer.get(key) for key in ("first_step", "last_step", "bytes"))
-            if all(isinstance(number, int) for number in (step, first, last, size)) and first <= step <= last:
+            numbers = [self.plan.get("peak_step"), *(buffer.get(key) for key in ("first_step", "last_step", "bytes"))]
+            step, first, last, size = (number if isinstance(number, int) else -1 for number in numbers)
+            if 0 <= first <= step <= last and size >= 0:
                 found.append((str(buffer.get("name")), size))
         return found
 

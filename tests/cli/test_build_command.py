@@ -16,8 +16,7 @@ HAS_CHIP = shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm")
 needs_chip = pytest.mark.skipif(not HAS_CHIP, reason="needs arm-none-eabi-gcc and qemu-system-arm "
                                                      "(tools/setup.sh toolchain)")
 CONTRACT = {"model.tflite", "features.json", "manifest.json", "certificate.json", "firmware", "memory.svg",
-            "report.html",
-            *(["firmware.elf"] if HAS_CHIP else [])}
+            "report.html", *(["firmware.elf"] if HAS_CHIP else [])}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,21 @@ def test_the_image_is_measured_and_proven(built):
     (image,) = (check for check in manifest["validation"]["checks"] if check["name"] == "image")
     assert image["image_inputs"] == 4
     assert "mps2-an500" in image["detail"]
-    assert f"{manifest['measured']['instructions_per_inference']:,}" in (built / "report.html").read_text()
+    page = (built / "report.html").read_text()
+    assert f"{manifest['measured']['instructions_per_inference']:,}" in page
+    steps = [step["name"] for step in manifest["plan"]["steps"]]
+    assert [step["step"] for step in manifest["profile"]] == steps
+    assert all(step["instructions"] > 0 for step in manifest["profile"])
+    assert steps[-1].replace("operator ", "") in page
+
+
+def test_the_plan_is_in_the_manifest_and_drawn_in_the_report(built):
+    plan = manifest_of(built)["plan"]
+    assert plan["arena_bytes"] == manifest_of(built)["measured"]["arena_bytes"] >= plan["lower_bound_bytes"]
+    kinds = [buffer["kind"] for buffer in plan["buffers"]]
+    assert (kinds.count("input"), kinds.count("output")) == (1, 1)
+    drawn = (built / "memory.svg").read_text().count("<rect")
+    assert (built / "report.html").read_text().count("<rect class=\"box") == drawn >= len(kinds)
 
 
 def test_without_tools_the_sources_are_delivered(built, run_folder, tmp_path, monkeypatch, tfser):
@@ -134,20 +147,16 @@ def test_the_self_test_is_what_tflite_micro_returns(built):
     assert interpreter.get_output(0).ravel().tolist() == arrays[1].tolist()
 
 
-def test_json_is_one_object(run_folder, tmp_path, tfser):
-    result = tfser("build", "--checkpoint", run_folder, "--target", "nrf52840-dk", "--out", tmp_path / "b", "--json")
-    assert result.code == 0
-    assert result.json()["schema_version"] == 1
-    assert result.json()["size"]["board"] == "nrf52840-dk"
-    assert result.json()["validation"]["passed"] is True
-
-
 def test_over_budget_is_written_and_fails(run_folder, tmp_path, tfser):
     budget = tmp_path / "budget.toml"
-    budget.write_text('[targets.cortex-m7]\nram = "16 KiB"\n')
-    result = tfser("build", "--checkpoint", run_folder, "--target", "cortex-m7", "--budget", budget,
-                   "--out", tmp_path / "b")
+    budget.write_text('[boards.nrf52840-dk]\nram = "4 KiB"\n')
+    result = tfser("build", "--checkpoint", run_folder, "--target", "nrf52840-dk", "--budget", budget,
+                   "--out", tmp_path / "b", "--json")
     assert result.code == 1
+    assert result.json()["schema_version"] == 1
+    assert result.json()["size"]["board"] == "nrf52840-dk"
+    assert [verdict["ok"] for verdict in result.json()["size"]["budget"]] == [True, False]
+    assert result.json()["validation"]["passed"] is True
     assert "ram" in result.err and "largest" in result.err
     assert (tmp_path / "b" / "manifest.json").is_file()
 

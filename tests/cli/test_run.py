@@ -108,10 +108,10 @@ def test_an_image_is_linked_where_the_folder_has_none(compiled, stacked, expecte
 
 
 @pytest.mark.parametrize(("array", "code"), [
-    (np.zeros((1, 49, 10, 1), np.float32), "TF-RUN-03"), (np.zeros((1, 49, 10, 1), np.uint8), "TF-RUN-03"),
-    (np.zeros((1, 49, 10), np.int8), "TF-RUN-04"), (np.zeros((3, 49, 10, 1), np.int8), "TF-RUN-04"),
-    (np.zeros((0, 1, 49, 10, 1), np.int8), "TF-RUN-04"), (np.zeros((), np.int8), "TF-RUN-04"),
-    (np.zeros((2, 2, 1, 49, 10, 1), np.int8), "TF-RUN-04"),
+    (np.zeros((1, 49, 10, 1), np.float32), "TF-SIM-03"), (np.zeros((1, 49, 10, 1), np.uint8), "TF-SIM-03"),
+    (np.zeros((1, 49, 10), np.int8), "TF-SIM-04"), (np.zeros((3, 49, 10, 1), np.int8), "TF-SIM-04"),
+    (np.zeros((0, 1, 49, 10, 1), np.int8), "TF-SIM-04"), (np.zeros((), np.int8), "TF-SIM-04"),
+    (np.zeros((2, 2, 1, 49, 10, 1), np.int8), "TF-SIM-04"),
 ])
 def test_an_array_that_does_not_fit(array, code, compiled, tmp_path, tfser):
     np.save(tmp_path / "x.npy", array)
@@ -128,29 +128,29 @@ def test_a_file_that_is_no_array(content, compiled, tmp_path, tfser):
         (tmp_path / "x.npy").write_bytes(content)
     result = tfser("run", compiled, "--input", tmp_path / "x.npy")
     assert result.code == 2
-    assert "TF-RUN-02" in result.err
+    assert "TF-SIM-02" in result.err
 
 
 def test_pickles_are_not_opened(compiled, tmp_path, tfser):
     np.save(tmp_path / "x.npy", np.array([{}]), allow_pickle=True)
-    assert "TF-RUN-02" in tfser("run", compiled, "--input", tmp_path / "x.npy").err
+    assert "TF-SIM-02" in tfser("run", compiled, "--input", tmp_path / "x.npy").err
     np.savez(tmp_path / "z.npz", a=np.zeros(1))
     (tmp_path / "z.npz").rename(tmp_path / "z.npy")
-    assert "TF-RUN-03" in tfser("run", compiled, "--input", tmp_path / "z.npy").err
+    assert "TF-SIM-03" in tfser("run", compiled, "--input", tmp_path / "z.npy").err
 
 
 def test_a_recording_for_a_model_that_takes_none(compiled, tmp_path, tfser):
-    assert "TF-RUN-05" in tfser("run", compiled, "--input", tmp_path / "clip.wav").err
+    assert "TF-SIM-05" in tfser("run", compiled, "--input", tmp_path / "clip.wav").err
     (tmp_path / "clip.wav").write_bytes(b"RIFF")
     result = tfser("run", compiled, "--input", tmp_path / "clip.wav")
     assert result.code == 2
-    assert "TF-RUN-06" in result.err
+    assert "TF-SIM-06" in result.err
 
 
 def test_folders_that_cannot_be_run(tmp_path, compiled, stacked, tfser):
     assert "FG-BUILD-03" in tfser("run", tmp_path / "none", "--input", stacked).err
     old = make_build(tmp_path / "old", one_operator("ADD", "int8"))
-    assert "TF-RUN-01" in tfser("run", old, "--input", stacked).err
+    assert "TF-SIM-01" in tfser("run", old, "--input", stacked).err
     changed = shutil.copytree(compiled, tmp_path / "changed")
     with (changed / "firmware" / "tfser_model.c").open("a") as stream:
         stream.write("\n")
@@ -160,7 +160,7 @@ def test_folders_that_cannot_be_run(tmp_path, compiled, stacked, tfser):
 def test_a_folder_of_another_target(compiled, stacked, tfser):
     result = tfser("run", compiled, "--input", stacked, "--target", "cortex-m4")
     assert result.code == 2
-    assert "TF-RUN-08" in result.err and "built for cortex-m7" in result.err
+    assert "TF-SIM-08" in result.err and "built for cortex-m7" in result.err
     assert tfser("run", compiled, "--input", stacked, "--target", "nucleo-h743zi2", "--runner", "host").code == 0
 
 
@@ -200,7 +200,7 @@ def test_a_model_is_compiled_for_the_occasion(runner, shared_models, compiled, s
 def test_models_that_cannot_be_run(shared_models, stacked, tmp_path, tfser):
     model = shared_models / "kws_ref_model.tflite"
     (tmp_path / "float.tflite").write_bytes(one_operator("RELU", "float32"))
-    for path, arguments, code in ((model, [], "TF-RUN-09"), (model, ["--target", "m7"], "FG-TARGET-01"),
+    for path, arguments, code in ((model, [], "TF-SIM-09"), (model, ["--target", "m7"], "FG-TARGET-01"),
                                   (tmp_path / "absent.tflite", ["--target", "cortex-m7"], "TF-FILE-01"),
                                   (tmp_path / "float.tflite", ["--target", "cortex-m7"], "error FG-")):
         result = tfser("run", path, "--input", stacked, *arguments)

@@ -65,6 +65,28 @@ def test_the_largest_tensors_have_their_names(build: Path) -> None:
     assert str(sizes.largest_activations[0]) == "functional_1_1/MatMul 10000 B"
 
 
+def test_activations_are_those_of_the_fullest_step_of_the_plan(build: Path) -> None:
+    buffers = [{"name": name, "bytes": size, "first_step": first, "last_step": last, "offset": 0, "kind": "value"}
+               for name, size, first, last in (("x", 100, 0, 1), ("gone", 500, 0, 0), ("y\x1b", 300, 1, 2),
+                                               ("z", 9, 1, 1))]
+    write_manifest(build, {**read_manifest(build), "plan": {"peak_step": 1, "buffers": buffers, "steps": []}})
+    assert [str(size) for size in measure(read_build_folder(build)).largest_activations] == [
+        "y\\x1b 300 B", "x 100 B", "z 9 B"]
+
+
+@pytest.mark.parametrize("plan", [{"buffers": 3}, {"buffers": [3]}, {"peak_step": 0, "buffers": {}}, 3, "plan"])
+def test_a_plan_of_another_form_is_refused(build: Path, plan: Any) -> None:
+    write_manifest(build, {**read_manifest(build), "plan": plan})
+    with pytest.raises(InputError, match=r"FG-BUILD-(06|10)"):
+        measure(read_build_folder(build))
+
+
+@pytest.mark.parametrize("plan", [{}, {"peak_step": "1", "buffers": [{"bytes": 3}]}, {"buffers": [{"bytes": None}]}])
+def test_a_plan_without_figures_names_the_models_own(build: Path, plan: Any) -> None:
+    write_manifest(build, {**read_manifest(build), "plan": plan})
+    assert str(measure(read_build_folder(build)).largest_activations[0]) == "functional_1_1/MatMul 10000 B"
+
+
 def test_a_count_of_instructions_is_a_figure(tmp_path: Path, shared_models: Path) -> None:
     content = (shared_models / "kws_ref_model.tflite").read_bytes()
     folder = make_build(tmp_path / "build", content, instructions_per_inference=7_640_000)

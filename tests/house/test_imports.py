@@ -24,7 +24,8 @@ ORDER = {
     ),
     "firmware_gen": (
         ("", "errors", "target", "fixedpoint"),
-        ("ir",), ("frontend",), ("passes",), ("plan",), ("emit",), ("kernels",), ("compile",), ("image",), ("export",), ("report",),
+        ("ir",), ("frontend",), ("passes",), ("plan",), ("emit",), ("kernels",), ("compile",), ("image",), ("export",),
+        ("report",),
     ),
 }
 # tomli is the standard library's tomllib for Python 3.10.

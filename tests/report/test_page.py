@@ -64,8 +64,9 @@ CERTIFICATE = {
     "max_abs_error": 1.4e-6, "tolerance": 1e-5, "decisions_agree": 70, "decisions_total": 70,
 }
 PICTURE = ('<svg xmlns="http://www.w3.org/2000/svg" class="tfser-memory" role="img" width="9" height="9">'
-           '<title>Memory over time</title><style>.tfser-memory text { fill: #17202b; }</style><g><title>a: 4 &lt; 5</title>'
-           '<rect class="box" x="1" y="2" width="3" height="4"/><text x="1" y="2">a 4</text></g></svg>\n')
+           '<title>Memory over time</title><style>.tfser-memory text { fill: #17202b; }</style>'
+           '<g><title>a: 4 &lt; 5</title><rect class="box" x="1" y="2" width="3" height="4"/>'
+           '<text x="1" y="2">a 4</text></g></svg>\n')
 BARE = {"schema_version": 1, "target": "cortex-m4", "files": {}, "measured": {}, "reasons": {}}
 
 
@@ -136,7 +137,7 @@ def test_every_section_is_there_and_every_tag_is_closed(manifest):
     "65,767 parameters 156,327 before the merge", "0.500 WF1, float model emodb test speakers 03, 08 (fold 0 of 5)",
     "300 of 1,200 B 25.0% of what the board has", "stack_bytes 840 B estimate of another model",
     "instructions_per_inference – not measured nothing ran it", "1.4e-06, at most 1e-05", "70 of 70",
-    "362,240 B of float32", "operator 0 CONV_2D 3,000 75.0%", "operator 1 ADD + operator 2 MUL 1,000 25.0%",
+    "362,240 B of float32", "0 CONV_2D 3,000 75.0%", "1 ADD + 2 MUL 1,000 25.0%",
     "no float", "warning TF-DOC-17 an odd shape nothing to do",
     "UAR 0.250", "WA 0.750", "macro-F1 0.125", "fear 0.75 4 anger – 0", "03 0.625 0.500 4",
     "same label on 69 of 70 calibration clips", "32 operators of 3 kinds", "CONV_2D 26 ADD 3 MUL 3",
@@ -255,8 +256,27 @@ def test_any_section_may_be_missing(manifest, section, absent, certificate):
     assert ("no certificate.json" in page.text) == (certificate is None)
 
 
+def test_the_picture_of_the_plan_is_set_into_the_page(manifest):
+    page = render(manifest, CERTIFICATE, PICTURE)
+    assert '<text x="1" y="2">a 4</text>' in page
+    assert "<title>a: 4 &lt; 5</title>" in page
+    assert ".tfser-memory text { fill: #17202b; }" in page
+    assert "48,800 B of arena for input, output and everything between" in Outline(page).text
+    assert "no memory.svg" in outline(manifest, CERTIFICATE, None).text
+
+
+@pytest.mark.parametrize("inside", [
+    "<script>x()</script>", '<rect onload="x()"/>', '<a href="x"/>', '<image href="x"/>', "<style>@import 'x'</style>",
+    "<style>a { fill: url(x) }</style>", '<rect fill="url(x)"/>', '<h:b xmlns:h="http://www.w3.org/1999/xhtml"/>',
+    '<rect xmlns:x="y" x:href="z"/>', '<text style="x">a</text>', "<style>&lt;/style></style>", "<rect>", "&x;",
+])
+def test_a_picture_that_does_more_than_draw_is_refused(manifest, inside):
+    with pytest.raises(InputError, match=r"TF-REP-04: memory.svg"):
+        render(manifest, CERTIFICATE, PICTURE.replace("</g>", f"{inside}</g>"))
+
+
 def test_missing_sections_say_so():
-    page = outline(BARE, None)
+    page = outline(BARE, None, None)
     assert page.headings == SECTIONS
     assert page.text.count("Not recorded in this build: ") == len(SECTIONS)
     assert "model for cortex-m4" in page.text
@@ -275,7 +295,7 @@ def test_a_section_of_another_form_is_refused(manifest, section, value, named):
 
 
 def test_the_page_needs_no_network_and_no_script(manifest):
-    page = render(manifest, CERTIFICATE)
+    page = render(manifest, CERTIFICATE, PICTURE)
     assert not re.search(r"https?:|//|@import|<script|<link|<img|javascript|\bsrc=|\bhref=", page)
     assert re.findall(r"url\([^)]*\)", page) == ["url(#hatch)"]
 

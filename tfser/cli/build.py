@@ -31,8 +31,9 @@ def command(context: click.Context, arch: str, checkpoint: Path | None, target_n
             budget_path: Path | None, as_json: bool) -> None:
     """Build the firmware of a trained model: merge, quantise, validate, write the sources, check the size.
 
-    The folder holds model.tflite, features.json, certificate.json, manifest.json, firmware/ and
-    report.html. It is written whole or not at all; over its budget it is written, with exit code 1.
+    The folder holds model.tflite, features.json, certificate.json, manifest.json, memory.svg, firmware/,
+    report.html and, where Arm's compiler is installed, firmware.elf. The firmware runs on an emulated
+    chip where QEMU is, else on this machine, and must give TensorFlow Lite Micro's bytes. The folder is written whole or not at all; over its budget it is written, with exit code 1.
     """
     from firmware_gen.report.budget import default_budget, read_budget
     from firmware_gen.target import target as find_target
@@ -76,6 +77,8 @@ def _print_summary(out: Path, built: Built) -> None:
         table.add_row(check.name, check.detail)
     table.add_row("flash", _figure(figures["flash_bytes"]))
     table.add_row("RAM", _figure(figures["ram_bytes"]))
+    if figures["instructions_per_inference"]["value"] is not None:
+        table.add_row("inference", _figure(figures["instructions_per_inference"]))
     for verdict in built.sizes.verdicts:
         table.add_row("budget", f"{'ok' if verdict.ok else 'OVER'}: {verdict.text}")
     for name in sorted(path.name for path in out.iterdir()):

@@ -12,7 +12,7 @@ from firmware_gen.compile import Compiled, compile_model
 from firmware_gen.errors import FirmwareError
 from firmware_gen.image.harness import Run
 from firmware_gen.image.link import link_image
-from firmware_gen.image.measure import Measured, profile_steps
+from firmware_gen.image.measure import Measured, profile_parts
 from firmware_gen.image.simulate import simulate
 from firmware_gen.image.toolchain import Unavailable, arm_compiler, compiler_version, emulator, write_sources
 from firmware_gen.plan.picture import memory_picture
@@ -82,17 +82,17 @@ def write_firmware(folder: Path, compiled: Compiled, core: Core, inputs: np.ndar
         firmware.unmeasured(RUN_FIGURES, error)
         return firmware
     firmware.figures.update(Measured.of_run(firmware.run, core).figures)
-    firmware.profile = _profile(compiled, core, inputs[:1])
+    firmware.profile = _profile(compiled, core, firmware.run, inputs)
     return firmware
 
 
-def _profile(compiled: Compiled, core: Core, inputs: np.ndarray) -> list[dict[str, str | int]] | None:
-    """Instructions of each step; ``None`` where the board has no room for the image that counts them."""
+def _profile(compiled: Compiled, core: Core, plain: Run, inputs: np.ndarray) -> list[dict[str, str | int]] | None:
+    """Instructions of each operator; ``None`` where the board has no room for the image that counts them."""
     try:
-        return profile_steps(simulate(link_image(compiled.files, core, profile=True), core.qemu_machine, inputs),
-                             core, compiled.steps)
+        profiled = simulate(link_image(compiled.files, core, profile=True), core.qemu_machine, inputs)
     except Unavailable:
         return None
+    return profile_parts(profiled, plain, core, compiled.parts)
 
 
 def compile_named(content: bytes, core: Core, name: str) -> Compiled:

@@ -15,7 +15,7 @@ from firmware_gen.image.elf import image_sizes
 from firmware_gen.image.harness import Run
 from firmware_gen.image.host import run_on_host
 from firmware_gen.image.link import link_image
-from firmware_gen.image.measure import Measured, profile_steps
+from firmware_gen.image.measure import Measured, profile_parts
 from firmware_gen.image.simulate import simulate
 from firmware_gen.report.build_folder import read_build_folder
 from firmware_gen.target import Core
@@ -40,7 +40,7 @@ class Runnable:
     model: Model
     core: Core
     sources: dict[str, str]
-    steps: Sequence[str]
+    parts: Sequence[str]
     figures: dict[str, int | None]
     image: bytes | None = None
 
@@ -78,27 +78,27 @@ def _built(path: Path, target_name: str | None) -> Runnable:
     build = read_build_folder(path)
     sources = read_sources(path)
     if "tfser_model.c" not in sources:
-        raise InputError("TF-RUN-01", f"{str(path)!r} holds no generated C", expected="firmware/tfser_model.c",
+        raise InputError("TF-SIM-01", f"{str(path)!r} holds no generated C", expected="firmware/tfser_model.c",
                          fix="build it again with 'tfser build' or 'tfser compile' of this version")
     core = find_target(build.target).core
     if target_name is not None and find_target(target_name).core != core:
-        raise InputError("TF-RUN-08", f"{str(path)!r} was built for {build.target}, and --target is {target_name}",
+        raise InputError("TF-SIM-08", f"{str(path)!r} was built for {build.target}, and --target is {target_name}",
                          expected=f"the folder's own core, {core.name}",
                          fix="leave --target out, or build the folder again for that target")
     image = path / IMAGE
-    return Runnable(path, build.model, core, sources, build.steps,
+    return Runnable(path, build.model, core, sources, build.parts,
                     {name: build.measured.get(name) for name in ("arena_bytes", *IMAGE_FIGURES[:3])},
                     image.read_bytes() if image.is_file() else None)
 
 
 def _compiled(path: Path, target_name: str | None) -> Runnable:
     if target_name is None:
-        raise InputError("TF-RUN-09", f"model {str(path)!r} without a target", expected="--target",
+        raise InputError("TF-SIM-09", f"model {str(path)!r} without a target", expected="--target",
                          fix="name a core or board (see 'tfser targets'), or give a build folder")
     core = find_target(target_name).core
     model, content = read_model(path)
     compiled = compile_named(content, core, str(path))
-    return Runnable(path.parent, model, core, compiled.files, compiled.steps,
+    return Runnable(path.parent, model, core, compiled.files, compiled.parts,
                     {"arena_bytes": compiled.program.arena_bytes, **dict.fromkeys(IMAGE_FIGURES[:3])})
 
 
@@ -150,7 +150,7 @@ def _run(runnable: Runnable, inputs: np.ndarray, *, runner: str,
     if not profile:
         return run, figures, []
     profiled = simulate(link_image(runnable.sources, core, profile=True), core.qemu_machine, inputs)
-    return run, figures, profile_steps(profiled, core, runnable.steps)
+    return run, figures, profile_parts(profiled, run, core, runnable.parts)
 
 
 def read_inputs(path: Path, tensor: Tensor) -> tuple[np.ndarray, bool]:
@@ -165,18 +165,18 @@ def read_inputs(path: Path, tensor: Tensor) -> tuple[np.ndarray, bool]:
         with path.open("rb") as stream:
             x = np.load(stream, allow_pickle=False)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError("TF-RUN-02", f"input {str(path)!r}: {error}", expected="an array as numpy.save writes it",
+        raise InputError("TF-SIM-02", f"input {str(path)!r}: {error}", expected="an array as numpy.save writes it",
                          fix="save the input with numpy.save") from error
     if not isinstance(x, np.ndarray) or x.dtype != np.int8:
         what = x.dtype if isinstance(x, np.ndarray) else "several arrays"
         scale, zero_point = float(tensor.scale[0]), int(tensor.zero_point[0])
-        raise InputError("TF-RUN-03", f"input {str(path)!r} is of {what}", expected="int8",
+        raise InputError("TF-SIM-03", f"input {str(path)!r} is of {what}", expected="int8",
                          fix=f"quantise it: clip(round(x / {scale:.9g}) + {zero_point}, -128, 127).astype(int8)")
     if x.shape == tensor.shape:
         return x[None], False
     if x.shape[1:] == tensor.shape and len(x) > 0:
         return x, True
-    raise InputError("TF-RUN-04", f"input {str(path)!r} has the shape {list(x.shape)}",
+    raise InputError("TF-SIM-04", f"input {str(path)!r} has the shape {list(x.shape)}",
                      expected=f"{list(tensor.shape)}, or several of them stacked on a new first axis",
                      fix="reshape the array")
 
@@ -190,10 +190,10 @@ def read_recording(path: Path, folder: Path, tensor: Tensor) -> tuple[np.ndarray
         The folder has no features.json, or another model's; the recording cannot be read or is silent.
     """
     if not path.is_file():
-        raise InputError("TF-RUN-05", f"input {str(path)!r} does not exist or is not a file",
+        raise InputError("TF-SIM-05", f"input {str(path)!r} does not exist or is not a file",
                          expected="an .npy file or a recording", fix="check the path")
     if not (folder / FEATURES_FILE).is_file():
-        raise InputError("TF-RUN-06", f"{str(folder)!r} holds no {FEATURES_FILE}, so it takes no recordings",
+        raise InputError("TF-SIM-06", f"{str(folder)!r} holds no {FEATURES_FILE}, so it takes no recordings",
                          expected="the folder of a speech model", fix="give its int8 input as an .npy file")
     from tfser.cli.predict import heard_clips
     from tfser.features.document import read_features_json
@@ -202,7 +202,7 @@ def read_recording(path: Path, folder: Path, tensor: Tensor) -> tuple[np.ndarray
     document = read_features_json(folder / FEATURES_FILE)
     spec = document.spec
     if tensor.shape != (1, spec.frames, spec.mel_bands):
-        raise InputError("TF-RUN-07", f"{FEATURES_FILE} gives features [{spec.frames}, {spec.mel_bands}] and the model "
+        raise InputError("TF-SIM-07", f"{FEATURES_FILE} gives features [{spec.frames}, {spec.mel_bands}] and the model "
                                       f"takes {list(tensor.shape)}",
                          expected="the files of one build", fix="build the folder again")
     x = quantize(heard_clips(path, spec), document.input_scale, document.input_zero_point)

@@ -113,10 +113,10 @@ def profile(manifest: Document) -> str:
     steps = manifest.get("profile") or []
     most = max((step["instructions"] for step in steps), default=0) or 1
     total = sum(step["instructions"] for step in steps) or 1
-    rows = [(text(step["step"]), bar(step["instructions"] / most), text(step["instructions"]),
+    rows = [(text(step["step"].replace("operator ", "")), bar(step["instructions"] / most), text(step["instructions"]),
              f"{step['instructions'] / total:.1%}") for step in steps]
     intro = ("<p>Counted on an emulated chip, for one input. Instructions, not cycles. A step may compute several "
-             "operators of the model, a few rows at a time.</p>")
+             "operators of the model, named here by their numbers in the file, a few rows at a time.</p>")
     return section("Instructions", *((intro, table(("step", "", "instructions", "share"), rows, numbers=(2, 3),
                                                    kind="steps")) if rows else ()),
                    missing=(manifest.get("reasons") or {}).get("instructions_per_inference",
@@ -138,7 +138,7 @@ def tensors(manifest: Document) -> str:
     parts = [table((), ranked({entry["name"]: entry["bytes"] for entry in size[key]}), numbers=(2,), caption=caption,
                    kind="bars")
              for key, caption in (("largest_weights", "Weights, bytes of flash"),
-                                  ("largest_activations", "Arena, bytes in the step that needs the most")) if size.get(key)]
+                                  ("largest_activations", "Arena, bytes at its fullest step")) if size.get(key)]
     return section("Largest tensors", f'<div class="columns">{"".join(parts)}</div>' if parts else "",
                    missing="manifest.json has no 'size'")
 

@@ -24,7 +24,7 @@ ul, dl { margin: 0; padding: 0; list-style: none; } dd { margin: 0; }
 .verdict span, .verdict li { color: var(--ink); } .verdict li { overflow-wrap: anywhere; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: .75rem; }
 .tiles li { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem; }
-.tiles b { display: block; font-size: 1.6rem; line-height: 1.2; letter-spacing: -.01em; }
+.tiles b { display: block; font-size: 1.4rem; line-height: 1.3; letter-spacing: -.01em; white-space: nowrap; }
 .tiles i { font-size: 1rem; font-style: normal; font-weight: 400; color: var(--soft); }
 .tiles span { display: block; font-size: .92rem; } .tiles small { display: block; line-height: 1.35; }
 .tiles b, table, dd, .meters { font-variant-numeric: tabular-nums; }
@@ -69,7 +69,7 @@ code { font: .86em ui-monospace, "SFMono-Regular", Consolas, monospace; }
 td code { display: inline-block; margin-right: .75rem; } .hash { color: var(--soft); overflow-wrap: anywhere; }
 @media screen and (max-width: 34rem) {
   body { padding: 1.25rem 1rem 3rem; } h1 { font-size: 1.5rem; } code { overflow-wrap: anywhere; }
-  .tiles { grid-template-columns: 1fr 1fr; } .tiles b { font-size: 1.35rem; }
+  .tiles { grid-template-columns: 1fr 1fr; } .tiles b { font-size: 1.25rem; }
   .origin div { grid-template-columns: 1fr; }
   .plain thead { display: none; } .plain td, .plain th { border: 0; padding: 0; }
   .plain tr { display: grid; grid-template-columns: 1fr auto; gap: .1rem 1rem; padding: .45rem 0;

@@ -138,7 +138,8 @@ def _parity(parity: Parity, real: bool) -> Check:
 
 
 def _arena(arena_bytes: int) -> Check:
-    return Check("arena", True, f"{arena_bytes} bytes of tensor arena (on this 64-bit host; a device needs less)",
+    return Check("arena", True,
+                 f"TensorFlow Lite Micro needs {arena_bytes} bytes (on this 64-bit host; a device needs less)",
                  {"arena_bytes": arena_bytes, "arena_host": "64-bit upper bound"})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from firmware_gen.emit.context import Context, NodeText
-from firmware_gen.emit.ops.layer import bias_name, bound, layer, packed
+from firmware_gen.emit.ops.layer import bias_name, bound, layer, narrowness, packed
 from firmware_gen.emit.packing import pack_depthwise_pairs
 from firmware_gen.emit.packing_rows import fold_bias, pack_depthwise_rows
 from firmware_gen.ir.ops.base import Shape, Window
@@ -22,12 +22,13 @@ def emit_conv2d(context: Context) -> NodeText:
     op, kernel, bias = context.node.op, context.array(1), context.array(2)
     assert isinstance(op, Conv2D) and kernel is not None
     weights = kernel.reshape(kernel.shape[0], -1)
-    names = packed(context, weights, bias, op.input_zero_point, 0)
+    narrow = narrowness(context, bound(weights, bias, op.input_zero_point, 0), op.scales, weights)
+    names = packed(context, weights, bias, op.input_zero_point, 0, narrow)
     pointer, stride = context.pixels(context.node.inputs[0])
     y = context.output()
     return NodeText(
         (layer(context, depth=weights.shape[1], outputs=weights.shape[0], zero_points=(op.input_zero_point, 0),
-               scales=op.scales, clamp=op.clamp, largest=bound(weights, bias, op.input_zero_point, 0), table=op.table),
+               scales=op.scales, clamp=op.clamp, narrow=narrow, table=op.table),
          window(context, op.window, context.value(0).shape)),
         body=(f"tfser_conv_{context.form}_s8(&layer{context.position}, &window{context.position}, {', '.join(names)}, "
               f"{pointer}, {stride}, {context.first}, {context.count}, {y.pointer}, {y.stride}, "
@@ -39,7 +40,7 @@ def emit_depthwise_conv2d(context: Context) -> NodeText:
     op, kernel, bias = context.node.op, context.array(1), context.array(2)
     assert isinstance(op, DepthwiseConv2D) and kernel is not None
     weights = kernel.reshape(-1, kernel.shape[-1]).T
-    largest = bound(weights, bias, op.input_zero_point, 0)
+    narrow = narrowness(context, bound(weights, bias, op.input_zero_point, 0), op.scales)
     if context.form == "rows":
         array, bias = pack_depthwise_rows(kernel), fold_bias(weights, bias, op.input_zero_point)
     else:
@@ -48,7 +49,7 @@ def emit_depthwise_conv2d(context: Context) -> NodeText:
     (x, x_stride), (y, y_stride) = (context.pixels(i) for i in (context.node.inputs[0], context.node.output))
     return NodeText(
         (layer(context, depth=weights.shape[1], outputs=weights.shape[0], zero_points=(op.input_zero_point, 0),
-               scales=op.scales, clamp=op.clamp, largest=largest, table=op.table),
+               scales=op.scales, clamp=op.clamp, narrow=narrow, table=op.table),
          window(context, op.window, context.value(0).shape)),
         body=(f"tfser_depthwise_{context.form}_s8(&layer{context.position}, &window{context.position}, "
               f"{op.depth_multiplier}, {name}, {bias_name(context, bias)}, {x}, {x_stride}, {y}, {y_stride}, "

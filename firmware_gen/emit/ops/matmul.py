@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from firmware_gen.emit.context import Context, NodeText
-from firmware_gen.emit.ops.layer import layer, packed
+from firmware_gen.emit.ops.layer import layer, narrowness, packed
 from firmware_gen.ir.ops.matmul import MatMul
 from firmware_gen.plan.scratch import packed_bias_offset
 
@@ -16,13 +16,15 @@ def emit_matmul(context: Context) -> NodeText:
     assert isinstance(op, MatMul)
     depth, outputs = _sizes(context, op)
     largest = depth * max(_reach(op.a_zero_point) * _reach(op.b_zero_point), 1)
-    declaration = layer(context, depth=depth, outputs=outputs, zero_points=(op.a_zero_point, op.b_zero_point),
-                        scales=op.scale, clamp=op.clamp, largest=largest, table=op.table)
-    constant = context.array(1)
+    constant, matrix = context.array(1), None
     if constant is not None and context.position not in context.step.packed:
         matrix = constant.reshape(constant.shape[-2:])
-        names = packed(context, matrix if op.transpose_b else np.ascontiguousarray(matrix.T), None, op.a_zero_point,
-                       op.b_zero_point)
+        matrix = matrix if op.transpose_b else np.ascontiguousarray(matrix.T)
+    narrow = narrowness(context, largest, op.scale, matrix)
+    declaration = layer(context, depth=depth, outputs=outputs, zero_points=(op.a_zero_point, op.b_zero_point),
+                        scales=op.scale, clamp=op.clamp, narrow=narrow, table=op.table)
+    if matrix is not None:
+        names = packed(context, matrix, None, op.a_zero_point, op.b_zero_point, narrow)
         prologue: tuple[str, ...] = ()
     else:
         names, prologue = _pack(context, op, depth, outputs)

@@ -29,7 +29,8 @@ def emit_movement(context: Context) -> NodeText:
         return _text(_joined(op.axis, sources, to, to_strides))
     if isinstance(op, Pad):
         start = sum(before * stride for before, stride in zip(op.before, to_strides, strict=True))
-        return _text([_fill(shape, op.value, to, to_strides), _copy(given, source, strides, _plus(to, start), to_strides)])
+        return _text([_fill(shape, op.value, to, to_strides),
+                      _copy(given, source, strides, _plus(to, start), to_strides)])
     assert isinstance(op, Gather)
     return _text(_gathered(op, source, strides, given, to, to_strides))
 

@@ -1,8 +1,7 @@
 /* Runs the model on an emulated chip, once for each input in the file input.bin: int8, one after the other.
  * output.bin receives the outputs, measured.bin for each input the words
  *   status of tfser_model_run; SysTick ticks that it took; bytes of stack that it took, 0xFFFFFFFF where it
- *   overran; stamps that follow (0 without TFSER_PROFILE), each the tick at which a step began, the last one
- *   that at which the last step ended.
+ *   overran; number of parts that follow (0 without TFSER_PROFILE), for each its ticks and how often it began.
  * No library function is called: what the model needs of the C library must be the model's in the image. */
 #include <stdalign.h>
 #include <stddef.h>
@@ -27,7 +26,7 @@ extern uint32_t tfser_stack_bottom[];
 
 typedef struct {
     int32_t status;
-    uint32_t ticks, stack, stamps;
+    uint32_t ticks, stack, parts;
 } record;
 
 alignas(TFSER_MODEL_ARENA_ALIGNMENT) static uint8_t arena[TFSER_MODEL_ARENA_BYTES];
@@ -56,14 +55,26 @@ static uint32_t now(void) {
 #if defined(TFSER_PROFILE)
 #include "tfser_profile.h"
 
-static uint32_t stamps[PROFILE_MOST];
-static uint32_t stamped;
+static struct {
+    uint32_t ticks, began;
+} parts[PROFILE_MOST];
+static uint32_t running, since, number_of_parts;
 
-void tfser_profile_step(int step) {
-    if (step >= 0 && step < PROFILE_MOST) {
-        stamps[step] = now();
-        stamped = (uint32_t)step + 1u;
+void tfser_profile_part(int part) {
+    const uint32_t stamp = now();
+    parts[running].ticks += stamp - since;
+    running = (uint32_t)part < PROFILE_MOST ? (uint32_t)part : PROFILE_MOST - 1u;
+    parts[running].began++;
+    number_of_parts = running; /* the last call names no part, but how many there are */
+    since = now();
+}
+
+static void clear_profile(void) {
+    for (uint32_t part = 0; part < PROFILE_MOST; part++) {
+        parts[part].ticks = parts[part].began = 0;
     }
+    running = PROFILE_MOST - 1u;
+    since = 0;
 }
 #endif
 
@@ -129,12 +140,15 @@ void tfser_main(void) {
             leave(missing == TFSER_MODEL_INPUT_BYTES ? LEAVE_DONE : LEAVE_CUT_INPUT);
         }
         record found = {0, 0, 0, 0};
+#if defined(TFSER_PROFILE)
+        clear_profile();
+#endif
         infer(&found);
         write_all(output, arena + TFSER_MODEL_OUTPUT_OFFSET, TFSER_MODEL_OUTPUT_BYTES);
 #if defined(TFSER_PROFILE)
-        found.stamps = stamped;
+        found.parts = number_of_parts;
         write_all(measured, &found, sizeof found);
-        write_all(measured, stamps, stamped * 4u);
+        write_all(measured, parts, number_of_parts * 8u);
 #else
         write_all(measured, &found, sizeof found);
 #endif

@@ -9,7 +9,7 @@
 
 #if defined(TFSER_PROFILE)
 #include "tfser_profile.h"
-void tfser_profile_step(int step) { (void)step; }
+void tfser_profile_part(int part) { (void)part; }
 #endif
 
 alignas(TFSER_MODEL_ARENA_ALIGNMENT) static uint8_t arena[TFSER_MODEL_ARENA_BYTES];

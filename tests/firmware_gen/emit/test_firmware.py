@@ -44,11 +44,13 @@ def two_ends(inputs: int, outputs: int) -> bytes:
 
 
 def test_files_are_the_same_in_every_process():
-    program = ("import hashlib, sys; from random_tflite import random_model; from firmware_gen.compile import compile_model;"
-               "from firmware_gen.target import CORES; files = compile_model(random_model(5), CORES['cortex-m7']).files;"
+    program = ("import hashlib; from random_tflite import random_model; from firmware_gen.target import CORES;"
+               "from firmware_gen.compile import compile_model;"
+               "files = compile_model(random_model(5), CORES['cortex-m7']).files;"
                "print(hashlib.sha256(repr(list(files.items())).encode()).hexdigest())")
+    path = os.pathsep.join(sys.path)
     printed = {subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True,
-                              env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}).stdout
+                              env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path}).stdout
                for seed in ("0", "1")}
     assert len(printed) == 1
 
@@ -80,13 +82,13 @@ def test_weights_take_little_more_than_their_bytes(core, depth, units):
 
 def test_equal_constants_are_written_once():
     graph = Graph()
-    x = graph.tensor("int8", (1, 16), scale=0.1)
+    first = x = graph.tensor("int8", (1, 16), scale=0.1)
     data = np.random.default_rng(0).integers(-127, 128, (16, 16))
     for _ in range(2):
         weights = graph.tensor("int8", (16, 16), data=data, scale=0.01)
         y = graph.tensor("int8", (1, 16), scale=0.1)
         graph.operator("FULLY_CONNECTED", [x, weights, -1], [y], options=options("FullyConnectedOptions"))
-        first, x = (x if _ == 0 else first), y
+        x = y
     assert compile_model(graph.finish([first], [x]), M7).weights_bytes == 16 * 16
 
 
@@ -123,9 +125,10 @@ def test_constants_go_where_the_macros_say(tmp_path):
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     for kind, section in (("weights", ".external"), ("tables", ".fast")):
-        subprocess.run(["gcc", "-std=c11", "-c", f"tfser_{kind}.c",
-                        f"-DTFSER_{kind.upper()}_SECTION=__attribute__((section(\"{section}\")))"], cwd=tmp_path, check=True)
-        told = subprocess.run(["objdump", "-h", f"tfser_{kind}.o"], cwd=tmp_path, check=True, capture_output=True, text=True)
+        macro = f"-DTFSER_{kind.upper()}_SECTION=__attribute__((section(\"{section}\")))"
+        subprocess.run(["gcc", "-std=c11", "-c", f"tfser_{kind}.c", macro], cwd=tmp_path, check=True)
+        told = subprocess.run(["objdump", "-h", f"tfser_{kind}.o"], cwd=tmp_path, check=True, capture_output=True,
+                              text=True)
         assert section in told.stdout
 
 
@@ -133,6 +136,6 @@ def test_headers_are_cpp(tmp_path):
     files = compile_model(random_model(3), M7).files
     for name, text in files.items():
         (tmp_path / name).write_text(text)
+    flags = "-std=c++17 -Wall -Wextra -pedantic -Werror -fsyntax-only -x c++".split()
     for name in ("tfser_model.h", "tfser_weights.h", "tfser_tables.h", "tfser_profile.h"):
-        subprocess.run(["g++", "-std=c++17", "-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only", "-x", "c++", name],
-                       cwd=tmp_path, check=True)
+        subprocess.run(["g++", *flags, name], cwd=tmp_path, check=True)

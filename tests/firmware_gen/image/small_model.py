@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-INPUT_BYTES, OUTPUT_BYTES, STEPS = 40, 8, 2
+INPUT_BYTES, OUTPUT_BYTES, PARTS = 40, 8, 3
 
 HEADER = f"""
 #ifndef TFSER_MODEL_H
@@ -24,7 +24,7 @@ WEIGHTS = np.arange(INPUT_BYTES, dtype=np.int8) - 20
 
 FILES = {
     "tfser_model.h": HEADER,
-    "tfser_profile.h": "void tfser_profile_step(int step);\n",
+    "tfser_profile.h": "void tfser_profile_part(int part);\n",
     "tfser_weights.c": '#include <stdint.h>\n#include "tfser_weights.h"\n'
                        f"const int8_t weights[{INPUT_BYTES}] = {{{', '.join(map(str, WEIGHTS))}}};\n",
     "tfser_weights.h": f"#include <stdint.h>\nextern const int8_t weights[{INPUT_BYTES}];\n",
@@ -33,12 +33,12 @@ FILES = {
 #include "tfser_weights.h"
 #if defined(TFSER_PROFILE)
 #include "tfser_profile.h"
-#define STEP(number) tfser_profile_step(number)
+#define PART(number) tfser_profile_part(number)
 #else
-#define STEP(number) (void)0
+#define PART(number) (void)0
 #endif
 #ifndef TURNS
-#define TURNS 10
+#define TURNS 16
 #endif
 #ifndef DEEP
 #define DEEP 16
@@ -62,21 +62,25 @@ int tfser_model_run(const int8_t *input, int8_t *output, void *arena) {
     if (arena == 0 || input[0] == -128) {
         return -2;
     }
-    STEP(0);
+    PART(0);
     const int8_t total = sum(input);
-    STEP(1);
-    spend(TURNS);
+    for (unsigned turn = 0; turn < 4; turn++) {
+        PART(1);
+        spend(TURNS / 16u * 3u);
+        PART(2);
+        spend(TURNS / 16u);
+    }
     for (int i = 0; i < TFSER_MODEL_OUTPUT_BYTES; i++) {
         output[i] = (int8_t)(total + i);
     }
-    STEP(2);
+    PART(3);
     return 0;
 }
 """,
 }
 
 
-def files(*, turns: int = 10, deep: int = 16) -> dict[str, str]:
+def files(*, turns: int = 16, deep: int = 16) -> dict[str, str]:
     """Sources of a model that takes 2 * ``turns`` instructions and ``deep`` bytes of stack, and a little more."""
     model = f"#define TURNS {turns}u\n#define DEEP {deep}\n{FILES['tfser_model.c']}"
     return {**FILES, "tfser_model.c": model}

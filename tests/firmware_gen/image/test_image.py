@@ -7,13 +7,13 @@ import shutil
 import numpy as np
 import pytest
 import small_model
-from small_model import STEPS, expected, files, inputs
+from small_model import PARTS, expected, files, inputs
 
 from firmware_gen.errors import CheckFailed, ToolError
 from firmware_gen.image.elf import image_sizes, section_sizes
 from firmware_gen.image.host import run_on_host
 from firmware_gen.image.link import link_image
-from firmware_gen.image.measure import Measured, profile_steps
+from firmware_gen.image.measure import Measured, profile_parts
 from firmware_gen.image.simulate import INSTRUCTIONS_PER_TICK, instructions, simulate
 from firmware_gen.image.toolchain import Unavailable
 from firmware_gen.target import CORES
@@ -72,15 +72,20 @@ def test_a_stack_that_overruns_is_found():
 
 @needs_chip
 @each_core
-def test_a_profile_has_every_step(core):
+def test_a_profile_adds_up(core):
+    """Parts that take turns: each has what it took, without what the change of parts takes."""
     x = inputs(2)
-    run = simulate(link_image(files(turns=50_000), core, profile=True), core.qemu_machine, x)
-    np.testing.assert_array_equal(run.outputs, expected(x))
-    steps = profile_steps(run, core, ["sum"])
-    assert [step["step"] for step in steps] == ["sum", "step 1"]
-    assert len(steps) == STEPS
-    assert 100 < steps[0]["instructions"] < 2_000
-    assert 100_000 <= steps[1]["instructions"] < 100_400
+    sources = files(turns=80_000)
+    plain, profiled = (simulate(link_image(sources, core, profile=on), core.qemu_machine, x) for on in (False, True))
+    np.testing.assert_array_equal(profiled.outputs, expected(x))
+    parts = profile_parts(profiled, plain, core, ["sum"])
+    assert [part["step"] for part in parts] == ["sum", "part 1", "part 2"]
+    assert len(parts) == PARTS
+    counted = [part["instructions"] for part in parts]
+    assert 100 < counted[0] < 2_000
+    assert counted[1] == pytest.approx(120_000, abs=500)
+    assert counted[2] == pytest.approx(40_000, abs=500)
+    assert sum(counted) == pytest.approx(Measured.of_run(plain, core).figures["instructions_per_inference"], abs=500)
 
 
 @needs_chip

@@ -39,12 +39,12 @@ def sound(*, dense=None, steps=None, values=None, nodes=None, outputs=(6,)) -> G
 
 def reordered():
     graph = sound()
-    return replace(graph, nodes=(graph.nodes[1], graph.nodes[0], graph.nodes[2]), _index={})
+    return replace(graph, nodes=(graph.nodes[1], graph.nodes[0], graph.nodes[2]))
 
 
 def twice():
     graph = sound()
-    return replace(graph, nodes=(*graph.nodes, graph.nodes[2]), _index={})
+    return replace(graph, nodes=(*graph.nodes, graph.nodes[2]))
 
 
 def island(*ops, kinds=("float32", "float32")):

@@ -72,7 +72,7 @@ def add_depthwise(program: Program, rng: np.random.Generator, given: Given | Non
     in_place = in_place and multiple == 1 and size == window.output
     images = Images(rng, x[0], codes.shape, in_place=in_place)
     largest = bound(w.reshape(-1, outputs).T, bias, layer.input_zero_point, 0)
-    spec = program.layer(layer, narrow=fits_narrow(largest, scales(layer)))
+    spec = program.layer(layer, narrow=int(fits_narrow(largest, scales(layer))))
     where = window_text(program, window, size, channels)
     packed = program.array("int8_t", pack_depthwise_pairs(w))
     bias_name = "0" if bias is None else program.array("int32_t", bias)

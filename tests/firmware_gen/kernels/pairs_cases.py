@@ -18,7 +18,7 @@ from rows_cases import (
     window_text,
 )
 
-from firmware_gen.emit.ops.layer import bound, fits_narrow
+from firmware_gen.emit.ops.layer import bound, narrow_of
 from firmware_gen.emit.packing import pack_pairs
 from firmware_gen.ir.ops.base import Clamp, Scales, Window
 from firmware_gen.ir.ops.conv2d import Conv2D
@@ -40,20 +40,29 @@ def usual_layer(rng: np.random.Generator, depth: int, outputs: int, *, runtime: 
     return layer
 
 
+def random_weights(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """int8 codes, most often without -128, as converters write them."""
+    codes = random_codes(rng, shape)
+    return codes if rng.random() < 0.2 else np.maximum(codes, -127)
+
+
 class PairsProgram:
     """Calls with the scratch of a core with SMLAD or of one without: exactly as much as the plan gives."""
 
     def __init__(self, *, dsp: bool) -> None:
-        self.text, self.dsp = Program(), dsp
+        self.text, self.dsp, self.joined = Program(), dsp, 0
 
     def _scratch(self, size: int) -> str:
         return self.text.scratch(size) if size else "0"
 
-    def _constants(self, layer: Layer, weights: np.ndarray, bias: np.ndarray | None) -> tuple[str, str, str]:
+    def _constants(self, layer: Layer, weights: np.ndarray, bias: np.ndarray | None,
+                   runtime: bool = False) -> tuple[str, str, str]:
         """Names of the structure, of the packed weights and of the bias."""
         largest = bound(weights, bias, layer.input_zero_point, layer.weights_zero_point)
-        spec = self.text.layer(layer, narrow=fits_narrow(largest, scales(layer)))
-        return (spec, self.text.array("int8_t", pack_pairs(weights)),
+        narrow = narrow_of(largest, scales(layer), None if runtime else weights)
+        self.joined += narrow == 2
+        spec = self.text.layer(layer, narrow=narrow)
+        return (spec, self.text.array("int8_t", pack_pairs(weights, joined=narrow == 2)),
                 "0" if bias is None else self.text.array("int32_t", bias))
 
     def dense(self, rng: np.random.Generator, layer: Layer, rows: int, *, runtime: bool = False,
@@ -63,7 +72,7 @@ class PairsProgram:
         ``before``: the outputs lie on the inputs of earlier blocks of four rows, as near as a plan places them.
         """
         depth, outputs = layer.depth, layer.outputs
-        x, w = random_codes(rng, (rows, depth)), random_codes(rng, (outputs, depth))
+        x, w = random_codes(rng, (rows, depth)), random_weights(rng, (outputs, depth))
         bias = None if runtime else random_bias(rng, outputs)
         in_stride, out_stride = depth + int(rng.integers(0, 9)), outputs + int(rng.integers(0, 9))
         in_at = int(rng.integers(0, 5))
@@ -78,7 +87,7 @@ class PairsProgram:
         expected = memory.copy()
         at = out_at + np.arange(rows)[:, None] * out_stride + np.arange(outputs)
         expected[at] = op.evaluate(*((x, w) if bias is None else (x, w, bias)))[0]
-        spec, packed, bias_name = self._constants(layer, w, bias)
+        spec, packed, bias_name = self._constants(layer, w, bias, runtime)
         prepare = ""
         if runtime:
             prepare, packed = self._pack(rng, spec, w)
@@ -104,7 +113,7 @@ class PairsProgram:
         window, size, channels, outputs = given
         layer = usual_layer(rng, window.kernel[0] * window.kernel[1] * channels, outputs)
         layer.weights_zero_point = 0
-        x, w = random_codes(rng, (1, *size, channels)), random_codes(rng, (outputs, *window.kernel, channels))
+        x, w = random_codes(rng, (1, *size, channels)), random_weights(rng, (outputs, *window.kernel, channels))
         bias = random_bias(rng, outputs)
         op = Conv2D(layer.input_zero_point, scales(layer), limits(layer), window, layer.table)
         codes = op.evaluate(*((x, w) if bias is None else (x, w, bias)))[0].reshape(-1, outputs)
@@ -139,7 +148,7 @@ def build_and_run(program: Program, folder: Path, compiler: list[str], runner: l
     """Compile the kernels strictly, link them to the program, run it: what it printed."""
     (folder / "program.c").write_text(program.source())
     objects = []
-    for name in ("pairs", "dense_pairs", "conv_pairs"):
+    for name in ("pairs", "pairs_smlad", "dense_pairs", "conv_pairs"):
         objects.append(str(folder / f"{name}.o"))
         source = str(KERNELS / f"tfser_{name}.c")
         subprocess.run([*compiler, *STRICT, "-c", source, "-o", objects[-1]], check=True)

@@ -95,7 +95,7 @@ class Program:
         self.text.append(f"{qualifier} {ctype} {name}[{data.size}] = {{{values}}};")
         return name
 
-    def layer(self, layer: Layer, *, narrow: bool = False) -> str:
+    def layer(self, layer: Layer, *, narrow: int = 0) -> str:
         """Define a ``tfser_dense``, return its address; the rows kernels do without ``narrow``."""
         multiplier = self.array("int32_t", layer.multiplier)
         shift = self.array("int8_t", layer.shift)
@@ -105,7 +105,7 @@ class Program:
             f"static const tfser_dense {name} = {{{multiplier}, {shift}, {int(layer.multiplier.size > 1)}, "
             f"{layer.depth}, {layer.outputs}, {layer.input_zero_point}, {layer.weights_zero_point}, "
             f"{layer.output_zero_point}, {layer.limits[0]}, {layer.limits[1]}, "
-            f"{int(narrow)}, {table}}};"
+            f"{narrow}, {table}}};"
         )
         return f"&{name}"
 
