@@ -18,19 +18,21 @@ _ALLOCATED = 2  # SHF_ALLOC: it takes memory on the chip
 class ImageSizes:
     """Bytes of an image by what they are for.
 
-    ``code`` holds the model's functions, tables and what it needs of the C library; ``weights`` its
-    int8 weights and biases; ``static_ram`` its variables (the arena is the caller's and not among
+    ``code`` holds the model's functions, their constants and what it needs of the C library, and its
+    ``tables`` (for requantisation and lookups, counted in both); ``weights`` its int8 weights and
+    biases; ``static_ram`` its variables (the arena is the caller's and not among
     them). ``harness`` is tfser's own program around the model, not part of any of these.
     """
 
     code: int
+    tables: int
     weights: int
     static_ram: int
     harness: int
 
 
 #: Sections of firmware_gen/image/boards/sections.ld.
-_CODE, _WEIGHTS, _RAM, _HARNESS = (".text", ".rodata"), (".weights",), (".data", ".bss"), (".vectors", ".harness")
+_PARTS = ((".text", ".rodata", ".tables"), (".tables",), (".weights",), (".data", ".bss"), (".vectors", ".harness"))
 
 
 def image_sizes(content: bytes) -> ImageSizes:
@@ -45,7 +47,7 @@ def image_sizes(content: bytes) -> ImageSizes:
     if ".harness" not in sizes or ".text" not in sizes:
         raise InputError("FG-IMG-07", f"an ELF file with the sections {', '.join(sizes) or 'none'}",
                          expected="the sections of tfser's linker scripts", fix="build the folder again")
-    return ImageSizes(*(sum(sizes.get(name, 0) for name in names) for names in (_CODE, _WEIGHTS, _RAM, _HARNESS)))
+    return ImageSizes(*(sum(sizes.get(name, 0) for name in names) for names in _PARTS))
 
 
 def section_sizes(content: bytes) -> Mapping[str, int]:

@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 _INCLUDE = re.compile(r'^#include "(tfser_\w+\.h)"', re.MULTILINE)
 _NAME = re.compile(r"\btfser_\w+")
-#: A function with external linkage begins a line with its type; what is static begins with ``static``.
-_DEFINITION = re.compile(r"^(?!static\b|extern\b|typedef\b|return\b)[A-Za-z_][\w ()*,]*?\b(tfser_\w+)\([^;{]*\)\s*\{",
+#: A function with external linkage: begins a line that does not say ``static``.
+_DEFINITION = re.compile(r"^(?!.*\b(?:static|typedef|return)\b)[A-Za-z_][\w ()*,]*?\b(tfser_\w+)\([^;{]*\)\s*\{",
                          re.MULTILINE)
 
 

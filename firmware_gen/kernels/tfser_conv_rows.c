@@ -135,7 +135,7 @@ void tfser_conv_rows_s8(const tfser_dense *layer, const tfser_window *window, co
     }
     for (int32_t p = first; p < first + count; p += 4) {
         const int32_t pixels = tfser_rows_least(4, first + count - p);
-        const int8_t *row[4];
+        const int8_t *row[4] = {0, 0, 0, 0};
         of.written = output + (p - first) * output_stride;
         of.written_end = of.written + (pixels - 1) * output_stride + layer->outputs;
         for (int32_t i = 0; i < pixels; i++) {

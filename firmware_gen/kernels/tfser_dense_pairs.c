@@ -1,5 +1,5 @@
 /* Dense layers and matrix products, pairs form (tfser_dense.h, tfser_pairs.h). */
-#include "tfser_pairs.h"
+#include "tfser_pairs_widen.h"
 #include "tfser_requantize.h"
 
 /* The elements p and q of a row that pair i holds, q = -1 for none. */
@@ -39,7 +39,10 @@ static void tfser_row_code(const tfser_dense *layer, const int32_t *bias, int32_
 }
 
 #if defined(TFSER_SMLAD)
-/* Whole fours of a row with outputs a and b of one pair and c and d of another, which may be the same. */
+static inline uint32_t tfser_row_less(const tfser_dense *layer) { return tfser_pairs_less(layer); }
+
+/* Whole fours of a row with outputs a and b of one pair and c and d of another, which may be the same; of joined
+ * weights sums of 256 * b + a and 256 * d + c. */
 static inline void tfser_row_fours(uint32_t less, const int8_t *row, int32_t fours, const int8_t *ab, const int8_t *cd,
                                    int joined, int32_t sum[4]) {
     const int8_t *end = row + 4 * fours;
@@ -63,30 +66,72 @@ static inline void tfser_row_fours(uint32_t less, const int8_t *row, int32_t fou
         ab += 8;
         cd += 8;
     }
-    if (joined) {
-        sum[1] = (sum[1] - sum[0]) >> 8;
-        sum[3] = (sum[3] - sum[2]) >> 8;
-    }
 }
 
-/* -weights_zero_point * sum_k (row[k] - input_zero_point) over whole fours. */
-static int32_t tfser_row_lacks(const tfser_dense *layer, uint32_t less, const int8_t *row, int32_t fours) {
+/* The sum of whole fours of a row less its zero point. */
+static int32_t tfser_row_total(uint32_t less, const int8_t *row, int32_t fours) {
     int32_t sum = 0;
-    for (int32_t i = 0; i < fours && layer->weights_zero_point != 0; i++) {
+    for (int32_t i = 0; i < fours; i++) {
         const uint32_t x = tfser_pairs_load(row + 4 * i);
         sum = tfser_pairs_smlad(tfser_pairs_even(less, x), 0x10001, sum);
         sum = tfser_pairs_smlad(tfser_pairs_odd(less, x), 0x10001, sum);
     }
-    return (int32_t)(0u - (uint32_t)layer->weights_zero_point * (uint32_t)sum);
+    return sum;
+}
+#elif defined(TFSER_MLA)
+static inline uint32_t tfser_row_less(const tfser_dense *layer) { return (uint32_t)-layer->input_zero_point; }
+
+static inline int32_t tfser_row_factor(const int8_t *weights, int joined) {
+    int16_t both = weights[1];
+    if (joined) {
+        (void)memcpy(&both, weights, sizeof both);
+    }
+    return both;
 }
 
+/* Whole fours of a row with outputs a and b of one pair and c and d of another, which may be the same; of joined
+ * weights sums of 256 * b + a and 256 * d + c. */
+static inline void tfser_row_fours(uint32_t less, const int8_t *row, int32_t fours, const int8_t *ab, const int8_t *cd,
+                                   int joined, int32_t sum[4]) {
+    const int32_t more = (int32_t)less;
+    const int8_t *end = row + 4 * fours;
+    for (int32_t i = 0; i < 4; i += 2) {
+        const int8_t *w = i == 0 ? ab : cd;
+        uint32_t of_a = 0;
+        uint32_t of_b = 0;
+        for (const int8_t *from = row; from != end; from += 4) {
+            const int32_t x[4] = {from[0] + more, from[2] + more, from[1] + more, from[3] + more};
+            of_a += (uint32_t)(x[0] * w[0] + x[1] * w[2] + x[2] * w[4] + x[3] * w[6]);
+            of_b += (uint32_t)(x[0] * tfser_row_factor(w, joined) + x[1] * tfser_row_factor(w + 2, joined));
+            of_b += (uint32_t)(x[2] * tfser_row_factor(w + 4, joined) + x[3] * tfser_row_factor(w + 6, joined));
+            w += 8;
+        }
+        sum[i] = (int32_t)of_a;
+        sum[i + 1] = (int32_t)of_b;
+    }
+}
+
+/* The sum of whole fours of a row less its zero point. */
+static int32_t tfser_row_total(uint32_t less, const int8_t *row, int32_t fours) {
+    int32_t sum = 4 * fours * (int32_t)less;
+    for (int32_t i = 0; i < 4 * fours; i++) {
+        sum += row[i];
+    }
+    return sum;
+}
+#endif
+
+#if defined(TFSER_SMLAD) || defined(TFSER_MLA)
 /* One row with all outputs but a last one without a partner: how many. */
-static int32_t tfser_row_twos(const tfser_dense *layer, const int8_t *weights, const int32_t *bias, const int8_t *row,
+__attribute__((noinline)) static int32_t tfser_row_twos(const tfser_dense *layer, const int8_t *weights, const int32_t *bias, const int8_t *row,
                               int8_t *output) {
     const int32_t fours = layer->depth / 4;
     const int32_t twos = layer->outputs & -2;
-    const uint32_t less = tfser_pairs_less(layer);
-    const int32_t lacks = tfser_row_lacks(layer, less, row, fours);
+    const uint32_t less = tfser_row_less(layer);
+    uint32_t lacks = 0; /* what the zero point of the weights takes off */
+    if (layer->weights_zero_point != 0) {
+        lacks = (uint32_t)layer->weights_zero_point * (uint32_t)tfser_row_total(less, row, fours);
+    }
     for (int32_t n = 0; n < twos; n += 4) {
         const int32_t count = twos - n < 4 ? 2 : 4;
         const int8_t *ab = tfser_pairs_weights(layer, weights, n);
@@ -98,9 +143,14 @@ static int32_t tfser_row_twos(const tfser_dense *layer, const int8_t *weights, c
             tfser_row_fours(less, row, fours, ab, cd, 0, sum);
         }
         for (int32_t i = 0; i < count; i++) {
-            const int32_t rest = tfser_row_sum(layer, weights, n + i, 2 * fours, row);
-            const int32_t acc = (int32_t)((uint32_t)sum[i] + (uint32_t)rest + (uint32_t)lacks);
-            tfser_row_code(layer, bias, n + i, acc, output);
+            uint32_t acc = (uint32_t)sum[i] - lacks;
+            if (layer->narrow == 2 && i % 2 != 0) { /* joined: 256 times this and the sum before it */
+                acc = (uint32_t)((int32_t)((uint32_t)sum[i] - (uint32_t)sum[i - 1] - 256u * lacks) >> 8);
+            }
+            if (4 * fours != layer->depth) {
+                acc += (uint32_t)tfser_row_sum(layer, weights, n + i, 2 * fours, row);
+            }
+            tfser_row_code(layer, bias, n + i, (int32_t)acc, output);
         }
     }
     return twos;
@@ -111,7 +161,7 @@ static int32_t tfser_row_twos(const tfser_dense *layer, const int8_t *weights, c
 static void tfser_one_row(const tfser_dense *layer, const int8_t *weights, const int32_t *bias, const int8_t *row,
                           int8_t *output) {
     int32_t n = 0;
-#if defined(TFSER_SMLAD)
+#if defined(TFSER_SMLAD) || defined(TFSER_MLA)
     n = tfser_row_twos(layer, weights, bias, row, output);
 #endif
     for (; n < layer->outputs; n++) {
@@ -203,11 +253,11 @@ static void tfser_pack_across(const int8_t *matrix, int32_t stride, int32_t four
 
 void tfser_pack_pairs_s8(const tfser_dense *layer, const int8_t *matrix, int32_t output_stride, int32_t depth_stride,
                          int8_t *packed) {
-    const int32_t size = 4 * tfser_pairs_count(layer);
+    const int32_t pairs = tfser_pairs_count(layer);
+    const int32_t fours = layer->depth / 4;
     for (int32_t n = 0; n + 2 <= layer->outputs; n += 2) {
         int32_t done = 0;
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-        const int32_t fours = layer->depth / 4;
         if (depth_stride == 1) {
             tfser_pack_along(matrix, matrix + output_stride, fours, packed);
             done = 2 * fours;
@@ -216,9 +266,11 @@ void tfser_pack_pairs_s8(const tfser_dense *layer, const int8_t *matrix, int32_t
             done = 2 * fours;
         }
 #endif
-        tfser_pack_two(layer->depth, matrix, output_stride, depth_stride, done, packed);
+        if (done != pairs) {
+            tfser_pack_two(layer->depth, matrix, output_stride, depth_stride, done, packed);
+        }
         matrix += 2 * output_stride;
-        packed += size;
+        packed += 4 * pairs;
     }
     if (layer->outputs % 2 != 0) {
         tfser_pack_alone(layer->depth, matrix, depth_stride, packed);

@@ -3,10 +3,13 @@
  * Generated loops are written once in these terms:
  *   for (int32_t j = 0; j < length; j += TFSER_LANES) {
  *       const tfser_lane a = tfser_load_s8(x + j, length - j);
- *       tfser_store_s8(y + j, length - j, tfser_mul_s8(&parameters, a, b));
+ *       tfser_store_s8(y + j, length - j, tfser_lane_code(tfser_lane_mla(tfser_lane_all(c), a, k), 22, -128, 127));
  *   }
  * A load of fewer than TFSER_LANES remaining elements reads no byte past them; a store writes none.
- * Parameters are constants where the functions are inlined, so that branches on them cost nothing. */
+ * Parameters are constants where the functions are inlined, so that branches on them cost nothing.
+ *
+ * tfser_add_s8 and its like are the definition. Most loops have a shorter form instead, which was found to give the
+ * same code for every pair of codes when the model was compiled (firmware_gen.emit.ops.binary_forms). */
 #ifndef TFSER_LANES_H
 #define TFSER_LANES_H
 
@@ -25,7 +28,7 @@ extern "C" {
 #else
 #define TFSER_ALWAYS_INLINE static inline
 #endif
-#if defined(__thumb2__) && defined(__GNUC__) && defined(__OPTIMIZE__)
+#if defined(__thumb2__) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
 #define TFSER_SSAT 1
 #endif
 #if defined(__GNUC__)
@@ -97,7 +100,7 @@ static inline tfser_lane tfser_lane_mla(tfser_lane acc, tfser_lane x, int32_t fa
 static inline tfser_lane tfser_lane_add_shifted(tfser_lane acc, tfser_lane x, int32_t shift) {
     return acc + (int32_t)((uint32_t)x << shift);
 }
-static inline tfser_lane tfser_lane_sign(tfser_lane x) { return x >> 31; }
+static inline tfser_lane tfser_lane_sign(tfser_lane x) { return x < 0 ? -1 : 0; }
 static inline tfser_lane tfser_lane_centre(tfser_lane x, int32_t zero_point, int32_t left_shift) {
     return (x - zero_point) * ((int32_t)1 << left_shift);
 }
@@ -107,12 +110,16 @@ static inline tfser_lane tfser_lane_rescale(tfser_lane x, int32_t multiplier, in
 static inline tfser_lane tfser_lane_clamp(tfser_lane x, int32_t zero_point, int32_t low, int32_t high) {
     return tfser_clamp(x, zero_point, low, high);
 }
+/* Doubled, so that the high word of a product with it has no bit too many; by assembly, for else the compiler doubles
+ * the product instead, once an element. */
 static inline tfser_lane tfser_lane_factor(tfser_lane x, int32_t zero_point) {
-    int32_t doubled = (int32_t)((uint32_t)x << 1) - zero_point * 2;
 #if defined(TFSER_SSAT)
-    __asm("" : "+r"(doubled)); /* else the compiler doubles the product instead, once an element */
-#endif
+    int32_t doubled;
+    __asm("add %0, %2, %1, lsl #1" : "=r"(doubled) : "r"(x), "r"(-2 * zero_point));
     return doubled;
+#else
+    return (x - zero_point) * 2;
+#endif
 }
 static inline tfser_lane tfser_lane_square(tfser_lane x) { return x * x; }
 static inline tfser_lane tfser_lane_add_high(tfser_lane x, int32_t multiplier, int32_t constant) {

@@ -82,10 +82,6 @@ static inline uint32_t tfser_pairs_high(uint32_t word) {
     __asm__("sxtb16 %0, %1, ror #8" : "=r"(halves) : "r"(word));
     return halves;
 }
-/* What takes the input's zero point off both halves. */
-static inline uint32_t tfser_pairs_less(const tfser_dense *layer) {
-    return ((uint32_t)-layer->input_zero_point & 0xFFFFu) * 0x10001u;
-}
 static inline int32_t tfser_pairs_smlad(uint32_t a, uint32_t b, int32_t sum) {
     int32_t next;
     __asm__("smlad %0, %1, %2, %3" : "=r"(next) : "r"(a), "r"(b), "r"(sum));
@@ -106,10 +102,8 @@ void tfser_pairs_widen_rows(const tfser_dense *layer, uint32_t *wide, const int8
 void tfser_pairs_block(const tfser_dense *layer, const int8_t *weights, const int32_t *bias, const uint32_t *wide,
                        int32_t rows, int8_t *output, int32_t output_stride);
 
-/* For tfser_pairs_block: what assembly can do. */
-void tfser_pairs_block_smlad(const tfser_dense *layer, const int8_t *weights, const int32_t *bias,
-                             const uint32_t *wide, int32_t rows, int8_t *output, int32_t output_stride);
-void tfser_pairs_block_mla(const tfser_dense *layer, const int8_t *weights, const int32_t *bias, const uint32_t *wide,
+/* For tfser_pairs_block. */
+void tfser_pairs_block_asm(const tfser_dense *layer, const int8_t *weights, const int32_t *bias, const uint32_t *wide,
                            int32_t rows, int8_t *output, int32_t output_stride);
 
 /* Where the factors of output n begin, those of the pair (p, q) at [0] and [second]; the next pair is 4 bytes on. */

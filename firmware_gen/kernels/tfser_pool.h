@@ -1,5 +1,6 @@
-/* Average and maximum pools: pixels as in tfser_conv.h, [first, first + count); taps outside of the input are left
- * out, and no window lies wholly outside. Pixels are taken in ascending order, each read before it is written. */
+/* Average and maximum pools of the pixels [first, first + count); as in tfser_conv.h pixel first + i goes to
+ * output + i * output_stride. Taps outside of the input are left out, and no window lies wholly outside. Pixels are
+ * taken in ascending order, each read before it is written. */
 #ifndef TFSER_POOL_H
 #define TFSER_POOL_H
 

@@ -13,7 +13,8 @@
 typedef struct {
     int32_t narrow;
     int32_t offset; /* of the sum: elements times their zero point */
-    int32_t multiplier, right, half, sign;
+    int32_t multiplier, right, half;
+    int32_t below; /* what is taken from values below 0 before the shift: ties go away from zero */
     int32_t zero_point;
 } codes_state;
 
@@ -25,7 +26,7 @@ static inline codes_state prepare(const tfser_reduction *to, int32_t count) {
                                to->multiplier,
                                right,
                                right == 0 ? 0 : (int32_t)(1u << (right - 1)),
-                               right == 0 ? 0 : -1,
+                               right == 0 ? 0 : 1,
                                to->output_zero_point};
     return codes;
 }
@@ -33,7 +34,7 @@ static inline codes_state prepare(const tfser_reduction *to, int32_t count) {
 /* Code of a sum from which the offset is subtracted already. */
 static inline int8_t narrow_code(const codes_state *codes, int32_t acc) {
     const int32_t y = tfser_rescale_narrow(acc, codes->multiplier, 0);
-    const int32_t rounded = (y + codes->half + ((y >> 31) & codes->sign)) >> codes->right;
+    const int32_t rounded = (y + codes->half - (y < 0 ? codes->below : 0)) >> codes->right;
     return (int8_t)tfser_saturate(rounded + codes->zero_point);
 }
 
@@ -69,7 +70,8 @@ static inline uint32_t four(const int8_t *x) {
 static inline int32_t low(uint32_t halves) { return (int16_t)(halves & 0xFFFF); }
 static inline int32_t high(uint32_t halves) { return (int32_t)halves >> 16; }
 
-/* sum + the elements of `words` words from x, 0 <= words <= HALVES_WORDS. The compiler's loops take half as much again. */
+/* sum + the elements of `words` words from x, 0 <= words <= HALVES_WORDS. The compiler's loops take half as much
+ * again. */
 static inline int32_t add_words(int32_t sum, const int8_t *x, int32_t words) {
     uint32_t halves = 0, a, b, c, d;
     __asm("subs %[words], #4\n"

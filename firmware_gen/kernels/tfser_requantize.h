@@ -73,7 +73,7 @@ static inline int32_t tfser_rescale_narrow(int32_t x, int32_t multiplier, int32_
     const int32_t y = (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << 30)) >> 31);
 #endif
     /* |y| < 2^30: the sum fits. */
-    return right == 0 ? y : (y + (int32_t)((uint32_t)1 << (right - 1)) + (y >> 31)) >> right;
+    return right == 0 ? y : (y + (int32_t)((uint32_t)1 << (right - 1)) - (y < 0 ? 1 : 0)) >> right;
 }
 
 /* Code of an accumulator of any int32, output n: tfser_rescale, zero point, limits, table. */

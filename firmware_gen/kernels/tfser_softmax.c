@@ -9,7 +9,7 @@
 #include "tfser_softmax_mve.h"
 #else
 
-#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && defined(__GNUC__)
+#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && defined(__GNUC__) && defined(__OPTIMIZE__)
 #define SOFTMAX_DSP 1
 #elif defined(__thumb2__) && defined(__GNUC__)
 #define SOFTMAX_LONG 1
@@ -28,12 +28,17 @@ static inline int32_t leading_zeros(uint32_t x) {
 }
 
 #if defined(SOFTMAX_DSP)
-/* The larger of each byte of `four` and of the four elements x. */
-static inline uint32_t larger(uint32_t four, const int8_t *x) {
-    uint32_t word, difference;
-    memcpy(&word, x, 4);
-    __asm("ssub8 %1, %2, %0\n sel %0, %2, %0" : "+r"(four), "=&r"(difference) : "r"(word) : "cc");
+/* The larger of each byte of two words. */
+static inline uint32_t larger(uint32_t four, uint32_t other) {
+    uint32_t difference;
+    __asm("ssub8 %1, %2, %0\n sel %0, %2, %0" : "+r"(four), "=&r"(difference) : "r"(other) : "cc");
     return four;
+}
+
+static inline uint32_t word_of(const int8_t *x) {
+    uint32_t word;
+    memcpy(&word, x, 4);
+    return word;
 }
 #endif
 
@@ -41,16 +46,13 @@ static inline int32_t maximum(const int8_t *x, int32_t depth) {
     int32_t most = x[0], k = depth & 3;
 #if defined(SOFTMAX_DSP)
     if (depth >= 4) {
-        uint32_t four;
-        memcpy(&four, x, 4); /* some of its elements come again */
+        uint32_t four = word_of(x); /* some of its elements come again */
         for (; k + 8 <= depth; k += 8) {
-            four = larger(larger(four, x + k), x + k + 4);
+            four = larger(larger(four, word_of(x + k)), word_of(x + k + 4));
         }
-        four = k < depth ? larger(four, x + k) : four;
-        const int32_t a = (int8_t)(four & 0xFF), b = (int8_t)(four >> 8 & 0xFF);
-        const int32_t c = (int8_t)(four >> 16 & 0xFF), d = (int8_t)(four >> 24);
-        const int32_t ab = a > b ? a : b, cd = c > d ? c : d;
-        return ab > cd ? ab : cd;
+        four = k < depth ? larger(four, word_of(x + k)) : four;
+        four = larger(four, four >> 16 | four << 16);
+        return (int8_t)(larger(four, four >> 8) & 0xFF);
     }
 #endif
     for (int32_t i = 1; i < k; i++) {
@@ -79,15 +81,51 @@ static inline uint32_t add_exp(uint32_t sum, int32_t e) {
 #endif
 }
 
+#if defined(SOFTMAX_DSP)
+/* Element i of four at x, which moves on, to the registers a to d: its exponential. */
+#define LOAD_EXPS                      \
+    "ldrsb %[a], [%[x]], #4\n"         \
+    "ldrsb %[b], [%[x], #-3]\n"        \
+    "ldrsb %[c], [%[x], #-2]\n"        \
+    "ldrsb %[d], [%[x], #-1]\n"        \
+    "ldr %[a], [%[exps], %[a], lsl #2]\n" \
+    "ldr %[b], [%[exps], %[b], lsl #2]\n" \
+    "ldr %[c], [%[exps], %[c], lsl #2]\n" \
+    "ldr %[d], [%[exps], %[d], lsl #2]\n"
+
+/* sum + the exponentials of `fours` times four elements, at least one. */
+static inline uint32_t add_fours(uint32_t sum, uintptr_t exps, int32_t fours, const int8_t *x) {
+    uint32_t a, b, c, d;
+    __asm("1:\n" LOAD_EXPS
+          "smmlar %[sum], %[a], %[unit], %[sum]\n"
+          "smmlar %[sum], %[b], %[unit], %[sum]\n"
+          "smmlar %[sum], %[c], %[unit], %[sum]\n"
+          "smmlar %[sum], %[d], %[unit], %[sum]\n"
+          "subs %[fours], #1\n"
+          "bne 1b\n"
+          : [sum] "+r"(sum), [x] "+r"(x), [fours] "+r"(fours), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d)
+          : [exps] "r"(exps), [unit] "r"(1 << 20)
+          : "cc", "memory");
+    return sum;
+}
+#endif
+
 static inline uint32_t sum_of_exps(uintptr_t exps, int32_t depth, const int8_t *x) {
     uint32_t sum = 0;
     int32_t k = 0;
+#if defined(SOFTMAX_DSP)
+    if (depth >= 4) {
+        k = depth & ~3;
+        sum = add_fours(0, exps, depth / 4, x);
+    }
+#else
     for (; k + 4 <= depth; k += 4) {
         sum = add_exp(sum, exp_of(exps, x[k]));
         sum = add_exp(sum, exp_of(exps, x[k + 1]));
         sum = add_exp(sum, exp_of(exps, x[k + 2]));
         sum = add_exp(sum, exp_of(exps, x[k + 3]));
     }
+#endif
     for (; k < depth; k++) {
         sum = add_exp(sum, exp_of(exps, x[k]));
     }
@@ -109,7 +147,7 @@ static inline int32_t reciprocal(int32_t less) {
 typedef struct {
     uintptr_t exps;
     int32_t reciprocal; /* r, less 2^31 and doubled for SMMLAR: (r * e + 2^30) >> 31 is e + the rounded high word */
-    uint32_t rounding;  /* 2^(right - 1), halved where it is added to the high word */
+    uint32_t rounding;  /* 2^(right - 1), halved where it is added to the high word; 0 where every code is -128 */
     int32_t right;      /* one less there */
 } row_state;
 
@@ -142,33 +180,62 @@ static inline row_state prepare(uintptr_t exps, uint32_t sum) {
     return row;
 }
 
-static inline void store_four(int8_t *y, uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
-#if defined(__ARMEL__)
-    const uint32_t four = (a | b << 8 | c << 16 | d << 24) ^ 0x80808080u;
-    memcpy(y, &four, 4);
-#else
-    y[0] = (int8_t)(a ^ 128);
-    y[1] = (int8_t)(b ^ 128);
-    y[2] = (int8_t)(c ^ 128);
-    y[3] = (int8_t)(d ^ 128);
-#endif
+#if defined(SOFTMAX_DSP)
+/* Codes of `fours` times four elements, at least one. The bit that a shift drops last is the carry, which rounds, and
+ * the codes before it move on by a byte in the same addition. */
+static inline void share_fours(const row_state *row, int32_t fours, const int8_t *x, int8_t *y) {
+    uint32_t a, b, c, d;
+    __asm volatile("1:\n" LOAD_EXPS
+                   "smmlar %[a], %[r], %[a], %[a]\n"
+                   "smmlar %[b], %[r], %[b], %[b]\n"
+                   "smmlar %[c], %[r], %[c], %[c]\n"
+                   "smmlar %[d], %[r], %[d], %[d]\n"
+                   "lsrs %[d], %[d], %[right]\n"
+                   "adc %[d], %[d], #0\n"
+                   "lsrs %[c], %[c], %[right]\n"
+                   "adc %[d], %[c], %[d], lsl #8\n"
+                   "lsrs %[b], %[b], %[right]\n"
+                   "adc %[d], %[b], %[d], lsl #8\n"
+                   "lsrs %[a], %[a], %[right]\n"
+                   "adc %[d], %[a], %[d], lsl #8\n"
+                   "eor %[d], %[d], #0x80808080\n"
+                   "str %[d], [%[y]], #4\n"
+                   "subs %[fours], #1\n"
+                   "bne 1b\n"
+                   : [x] "+r"(x), [y] "+r"(y), [fours] "+r"(fours), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c),
+                     [d] "=&r"(d)
+                   : [exps] "r"(row->exps), [r] "r"(row->reciprocal), [right] "r"(row->right)
+                   : "cc", "memory");
 }
+#else
+static inline void share_fours(const row_state *row, int32_t fours, const int8_t *x, int8_t *y) {
+    for (; fours > 0; fours--, x += 4, y += 4) {
+        const uint32_t a = share(row, x[0]), b = share(row, x[1]), c = share(row, x[2]), d = share(row, x[3]);
+#if defined(__ARMEL__)
+        const uint32_t four = (a | b << 8 | c << 16 | d << 24) ^ 0x80808080u;
+        memcpy(y, &four, 4);
+#else
+        y[0] = (int8_t)(a ^ 128);
+        y[1] = (int8_t)(b ^ 128);
+        y[2] = (int8_t)(c ^ 128);
+        y[3] = (int8_t)(d ^ 128);
+#endif
+    }
+}
+#endif
 
 static void tfser_softmax_row(const int32_t exp_table[256], int32_t depth, const int8_t *input, int8_t *output) {
     const int32_t most = maximum(input, depth);
     const uintptr_t exps = (uintptr_t)exp_table + 4 * (uintptr_t)(255 - most);
     const row_state row = prepare(exps, sum_of_exps(exps, depth, input));
     int32_t k = 0;
-    if (share(&row, most) < 256) {
-        for (; k + 4 <= depth; k += 4) {
-            const uint32_t a = share(&row, input[k]), b = share(&row, input[k + 1]);
-            const uint32_t c = share(&row, input[k + 2]), d = share(&row, input[k + 3]);
-            store_four(output + k, a, b, c, d);
-        }
+    if (depth >= 4 && row.rounding != 0 && share(&row, most) < 256) {
+        share_fours(&row, depth / 4, input, output);
+        k = depth & ~3;
     }
     for (; k < depth; k++) {
         const uint32_t y = share(&row, input[k]);
-        output[k] = (int8_t)((int32_t)(y > 255 ? 255 : y) - 128);
+        output[k] = (int8_t)((int32_t)(y - (y >> 8)) - 128); /* at most 256 */
     }
 }
 

@@ -23,12 +23,10 @@ def _fold(graph: Graph, node: Node) -> Change | None:
     pad = graph.producer(node.inputs[0])
     if pad is None or not isinstance(pad.op, Pad) or pad.op.value != op.input_zero_point:
         return None
-    before = pad.op.before
-    if any((before[0], before[3], pad.op.after[0], pad.op.after[3])):
-        return None
-    padding = (op.window.padding[0] + before[1], op.window.padding[1] + before[2])
+    padding = (op.window.padding[0] + pad.op.before[1], op.window.padding[1] + pad.op.before[2])
     padded = replace(op, window=replace(op.window, padding=padding))
     inputs = (*pad.inputs, *node.inputs[1:])
+    # Images and channels that are added, and positions that see nothing but padding, do not fit.
     if not fits(padded, shapes_of(graph, inputs), graph.values[node.output].shape):
         return None
     return Change({node: (Node(padded, inputs, node.outputs, merged_origin(pad, node)),)})

@@ -13,7 +13,7 @@ from firmware_gen.ir.graph import Graph, Node
 from firmware_gen.ir.ops.binary import Binary
 from firmware_gen.ir.ops.elementwise import Elementwise, Step
 from firmware_gen.ir.ops.lookup import Lookup
-from firmware_gen.passes.rewriting import Change, everywhere, merged_origin
+from firmware_gen.passes.rewriting import POINTWISE, Change, everywhere, merged_origin
 
 MAX_INPUTS = 8  # more pointers than a core has registers to walk with
 
@@ -24,11 +24,11 @@ def fuse_elementwise(graph: Graph) -> Graph:
 
 
 def _fuse(graph: Graph, node: Node) -> Change | None:
-    if not isinstance(node.op, Binary | Lookup | Elementwise):
+    if not isinstance(node.op, POINTWISE):
         return None
     for value in dict.fromkeys(node.inputs):
         producer = graph.producer(value)
-        if producer is None or not isinstance(producer.op, Binary | Lookup | Elementwise):
+        if producer is None or not isinstance(producer.op, POINTWISE):
             continue
         if not graph.is_private(value) or graph.values[value].elements != graph.values[node.output].elements:
             continue

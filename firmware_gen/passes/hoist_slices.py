@@ -20,25 +20,19 @@ import numpy as np
 
 from firmware_gen.ir.graph import Graph, Node, Value
 from firmware_gen.ir.ops.base import Op, Shape
-from firmware_gen.ir.ops.binary import Binary
 from firmware_gen.ir.ops.dense import Dense
-from firmware_gen.ir.ops.elementwise import Elementwise
-from firmware_gen.ir.ops.lookup import Lookup
 from firmware_gen.ir.ops.matmul import MatMul
 from firmware_gen.ir.ops.movement import Reshape, Slice, Transpose
 from firmware_gen.ir.ops.reduce import Reduce
 from firmware_gen.ir.ops.softmax import Softmax
-from firmware_gen.passes.rewriting import Change, everywhere, merged_origin, new_value, only_input
+from firmware_gen.passes.rewriting import POINTWISE, Change, everywhere, merged_origin, new_value, only_input
 
 Cuts = Mapping[int, tuple[int, int, int]]  # by dimension: begin, step, count
 
 
 def hoist_slices(graph: Graph) -> Graph:
     """Move Slices that leave something out before the computation of what they read."""
-    hoisted = everywhere(graph, _hoist)
-    while hoisted is not graph:  # a Slice that has moved comes before what was looked at next
-        graph, hoisted = hoisted, everywhere(hoisted, _hoist)
-    return graph
+    return everywhere(graph, _hoist)
 
 
 def _hoist(graph: Graph, node: Node) -> Change | None:
@@ -93,7 +87,7 @@ def _operands(graph: Graph, before: Node, cuts: Cuts) -> tuple[Cuts, ...] | None
     """What the inputs of a node are cut to, so that its output is; ``None`` where that cannot be."""
     op, shape, x = before.op, graph.values[before.output].shape, graph.values[before.inputs[0]].shape
     last = len(shape) - 1
-    if isinstance(op, Binary | Elementwise | Lookup):
+    if isinstance(op, POINTWISE):
         return tuple(_broadcast(cuts, len(shape), graph.values[i].shape) for i in before.inputs)
     if isinstance(op, Softmax):
         return None if last in cuts else (cuts,)

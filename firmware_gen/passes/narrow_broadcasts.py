@@ -13,11 +13,7 @@ import numpy as np
 
 from firmware_gen.ir.graph import Graph, Node, Value
 from firmware_gen.ir.ops.base import Shape
-from firmware_gen.ir.ops.binary import Binary
-from firmware_gen.ir.ops.elementwise import Elementwise
-from firmware_gen.ir.ops.lookup import Lookup
-
-_POINTWISE = (Binary, Elementwise, Lookup)
+from firmware_gen.passes.rewriting import POINTWISE
 
 
 def narrow_broadcasts(graph: Graph) -> Graph:
@@ -26,7 +22,7 @@ def narrow_broadcasts(graph: Graph) -> Graph:
     if all(compact[i] == value.shape for i, value in graph.values.items()):
         return graph
     narrow, wide = _choose(graph, compact)
-    readers = [node for node in graph.nodes if isinstance(node.op, _POINTWISE) and node not in wide]
+    readers = [node for node in graph.nodes if isinstance(node.op, POINTWISE) and node not in wide]
     shrunk = sorted({i for node in readers for i in node.inputs
                      if graph.values[i].is_constant and compact[i] != graph.values[i].shape})
     if not narrow and not shrunk:
@@ -43,7 +39,7 @@ def _compact_shapes(graph: Graph) -> dict[int, Shape]:
     """For each value the smallest shape that it is a broadcast of, of the same rank."""
     compact = {i: _distinct_axes(value) for i, value in graph.values.items()}
     for node in graph.nodes:
-        if isinstance(node.op, _POINTWISE):
+        if isinstance(node.op, POINTWISE):
             compact[node.output] = _broadcast((compact[i] for i in node.inputs), graph.values[node.output].shape)
     return compact
 
@@ -54,7 +50,7 @@ def _choose(graph: Graph, compact: Mapping[int, Shape]) -> tuple[set[int], set[N
     Starts with everything narrow and widens what does not fit until all of it does: a reader that
     is not element-wise needs all elements, and a result that is wide needs a wide operand.
     """
-    narrow = {node.output for node in graph.nodes if isinstance(node.op, _POINTWISE)
+    narrow = {node.output for node in graph.nodes if isinstance(node.op, POINTWISE)
               and node.output not in graph.outputs and compact[node.output] != graph.values[node.output].shape}
     wide: set[Node] = set()
     settled = False
@@ -72,7 +68,7 @@ def _choose(graph: Graph, compact: Mapping[int, Shape]) -> tuple[set[int], set[N
 def _too_narrow(graph: Graph, node: Node, compact: Mapping[int, Shape], narrow: set[int],
                 wide: set[Node]) -> set[int] | None:
     """Values that must become wide for a node's sake; the empty set for its constants; ``None`` if all is well."""
-    if not isinstance(node.op, _POINTWISE):
+    if not isinstance(node.op, POINTWISE):
         return narrow.intersection(node.inputs) or None
     full = graph.values[node.output].shape
     small = [i in narrow or (graph.values[i].is_constant and node not in wide) for i in node.inputs]

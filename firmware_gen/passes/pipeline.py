@@ -15,6 +15,7 @@ from firmware_gen.passes.fold_lookups import fold_lookups
 from firmware_gen.passes.fold_padding import fold_padding
 from firmware_gen.passes.fuse_elementwise import fuse_elementwise
 from firmware_gen.passes.hoist_lookups import hoist_lookups
+from firmware_gen.passes.hoist_reshapes import hoist_reshapes
 from firmware_gen.passes.hoist_slices import hoist_slices
 from firmware_gen.passes.matmul_to_dense import matmul_to_dense
 from firmware_gen.passes.matmul_transposes import matmul_transposes
@@ -49,8 +50,8 @@ PASSES: tuple[Pass, ...] = (
     split_layers,
     fold_lookups,
 )
-#: Run when the others have settled, and these then once more: what it makes is of use to few of them.
-LAST: tuple[Pass, ...] = (fuse_elementwise,)
+#: Run when the others have settled, and these then once more: what they make is of use to few of the others.
+LAST: tuple[Pass, ...] = (hoist_reshapes, fuse_elementwise)
 
 MAX_ROUNDS = 32  # a graph settles in two or three, one whose Slices go far up in about ten
 

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from firmware_gen.ir.graph import Graph, Node, Value
 from firmware_gen.ir.ops.base import Op, Shape
+from firmware_gen.ir.ops.binary import Binary
+from firmware_gen.ir.ops.elementwise import Elementwise
+from firmware_gen.ir.ops.lookup import Lookup
+
+POINTWISE = (Binary, Elementwise, Lookup)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,16 +41,19 @@ Rule = Callable[[Graph, Node], Change | None]
 
 
 def everywhere(graph: Graph, rule: Rule) -> Graph:
-    """Try a rule at every node in their order, at each until it finds nothing; the same graph where it never does."""
-    position = 0
-    while position < len(graph.nodes):
-        change = rule(graph, graph.nodes[position])
-        if change is None:
-            position += 1
-            continue
-        before = len(graph.nodes)
-        graph = change.applied_to(graph)
-        position = max(0, position - max(0, before - len(graph.nodes)))
+    """Try a rule at every node, in their order, until it finds nothing at any; the same graph where it never does."""
+    settled = None
+    while settled is not graph:
+        settled = graph
+        position = 0
+        while position < len(graph.nodes):
+            change = rule(graph, graph.nodes[position])
+            if change is None:
+                position += 1
+                continue
+            before = len(graph.nodes)
+            graph = change.applied_to(graph)
+            position = max(0, position - max(0, before - len(graph.nodes)))
     return graph
 
 

@@ -15,14 +15,9 @@ import numpy as np
 
 from firmware_gen.ir.graph import Graph, Node, Value
 from firmware_gen.ir.ops.base import Shape
-from firmware_gen.ir.ops.binary import Binary
-from firmware_gen.ir.ops.elementwise import Elementwise
-from firmware_gen.ir.ops.lookup import Lookup
 from firmware_gen.ir.ops.movement import Reshape, Transpose
 from firmware_gen.ir.ops.reduce import Reduce
-from firmware_gen.passes.rewriting import Change, everywhere, keeps_order, merged_origin, new_value
-
-_POINTWISE = (Binary, Elementwise, Lookup)
+from firmware_gen.passes.rewriting import POINTWISE, Change, everywhere, keeps_order, merged_origin, new_value
 
 
 def sink_transposes(graph: Graph) -> Graph:
@@ -33,7 +28,7 @@ def sink_transposes(graph: Graph) -> Graph:
 def _sink(graph: Graph, node: Node) -> Change | None:
     if isinstance(node.op, Reduce):
         return _reduce(graph, node, node.op)
-    if not isinstance(node.op, _POINTWISE):
+    if not isinstance(node.op, POINTWISE):
         return None
     shape = graph.values[node.output].shape
     for value in node.inputs:
@@ -48,7 +43,7 @@ def _permutation(graph: Graph, value: int) -> tuple[int, ...] | None:
     before = graph.producer(value)
     if before is None or not isinstance(before.op, Transpose) or value in graph.outputs:
         return None
-    if not all(isinstance(reader.op, (*_POINTWISE, Reduce)) for reader in graph.consumers(value)):
+    if not all(isinstance(reader.op, (*POINTWISE, Reduce)) for reader in graph.consumers(value)):
         return None
     return before.op.permutation
 

@@ -54,7 +54,7 @@ def _split(graph: Graph, node: Node) -> Change | None:
 
 def _outputs(op: Op, shape: Shape) -> np.ndarray | None:
     """Which outputs a slice takes, of all rows; ``None`` for anything else."""
-    if not isinstance(op, Slice) or op.output_shape[:-1] != shape[:-1] or any(op.begin[:-1]):
+    if not isinstance(op, Slice) or op.output_shape[:-1] != shape[:-1]:
         return None
     if any(step != 1 and size > 1 for step, size in zip(op.step[:-1], shape[:-1], strict=True)):
         return None

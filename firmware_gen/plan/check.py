@@ -9,13 +9,13 @@ yet read, count as overwritten when an event begins.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 import numpy as np
 
 from firmware_gen.errors import CheckFailed
-from firmware_gen.ir.graph import Node
+from firmware_gen.ir.graph import Graph, Node
 from firmware_gen.ir.ops.base import Window
 from firmware_gen.ir.ops.binary import Binary
 from firmware_gen.ir.ops.conv2d import Conv2D
@@ -30,11 +30,23 @@ from firmware_gen.plan.program import Buffer, Program, Step
 NOTHING = -1
 NEVER = np.iinfo(np.int64).max
 DEFECT = "this is a defect of the memory planner: report it with the model"
+LARGEST_VALUE = 1 << 22  # bytes: more than any board's RAM
+MOST_EVENTS = 60_000  # about two seconds
 KERNEL_ROWS = 4  # that a kernel may have read or written when it is half way through an event
+
+
+def is_replayable(graph: Graph, steps: Iterable[Step]) -> bool:
+    """Whether a program is small enough to be replayed byte by byte; larger ones must not share any bytes."""
+    values = {i for step in steps for node in step.nodes for i in (*node.inputs, *node.outputs)}
+    events = sum(len(step.nodes) * math.prod(step.outer) * -(-step.rows // KERNEL_ROWS) for step in steps)
+    largest = max((graph.values[i].byte_size for i in values if not graph.values[i].is_constant), default=0)
+    return largest <= LARGEST_VALUE and events <= MOST_EVENTS
 
 
 def check(program: Program) -> None:
     """Replay a program and make sure that nothing is overwritten that is still needed.
+
+    What is not replayable is refused if any two buffers that are in use in one step share bytes.
 
     Raises
     ------
@@ -44,6 +56,9 @@ def check(program: Program) -> None:
     """
     for buffer in program.buffers.values():
         _check_buffer(program, buffer)
+    if not is_replayable(program.graph, program.steps):
+        _check_apart(program)
+        return
     replay = _Replay(program)
     for number, step in enumerate(program.steps):
         _StepReplay(replay, number, step).run()
@@ -57,6 +72,40 @@ def _check_buffer(program: Program, buffer: Buffer) -> None:
         raise CheckFailed("FG-PLAN-01", f"{buffer.what} ({buffer.size} bytes) at offset {buffer.offset}",
                           expected=f"a multiple of {buffer.alignment} in an arena of {program.arena_bytes} bytes",
                           fix=DEFECT)
+
+
+def _moments(program: Program) -> dict[int, list[int]]:
+    """When each buffer is in use: a node of a step is a moment; what outlives a block is in use at all of them."""
+    width = max((len(step.nodes) for step in program.steps), default=1)
+    life: dict[int, list[int]] = {buffer: [-1] for buffer in program.inputs}
+    for number, step in enumerate(program.steps):
+        start, end = number * width, number * width + len(step.nodes) - 1
+        for at, node in enumerate(step.nodes):
+            for i in (*node.inputs, *node.outputs):
+                if i in program.placements:
+                    used = [start + at] if i in step.blocked else [start, end]
+                    life.setdefault(program.placements[i].buffer, []).extend(used)
+        for at, buffer in step.scratch.items():
+            life.setdefault(buffer, []).append(start + at)
+        for buffer in step.packed.values():
+            life.setdefault(buffer, []).extend([start, end])
+    for buffer in program.outputs:
+        life.setdefault(buffer, []).append(len(program.steps) * width)
+    return life
+
+
+def _check_apart(program: Program) -> None:
+    """No two buffers share bytes while both are needed, from their first write or read to their last."""
+    life = _moments(program)
+    order = sorted(life, key=lambda i: program.buffers[i].offset)
+    for at, i in enumerate(order):
+        end = program.buffers[i].offset + program.buffers[i].size
+        for j in order[at + 1:]:
+            if program.buffers[j].offset >= end:
+                break
+            if min(life[i]) <= max(life[j]) and min(life[j]) <= max(life[i]):
+                raise CheckFailed("FG-PLAN-05", f"{program.buffers[i].what} and {program.buffers[j].what} share bytes",
+                                  expected="places of their own while both are needed", fix=DEFECT)
 
 
 class _Replay:

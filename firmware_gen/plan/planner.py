@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from firmware_gen.ir.graph import Graph
 from firmware_gen.plan.arena import assign
-from firmware_gen.plan.check import check
+from firmware_gen.plan.check import check, is_replayable
+from firmware_gen.plan.document import peak_step
 from firmware_gen.plan.liveness import Draft, draft
 from firmware_gen.plan.normal import normalise
 from firmware_gen.plan.overlap import overlaps
 from firmware_gen.plan.program import Program
-from firmware_gen.plan.steps import BLOCK, Group, chained_groups, single_groups
+from firmware_gen.plan.steps import BLOCK, Group, chained_groups, divided, kind_of, single_groups
 from firmware_gen.plan.views import Views, find_views
 from firmware_gen.target import Core
 
 LARGEST_BLOCK = 16  # rows: beyond it what a block costs no longer counts
 TRIES = 6  # at larger blocks
+CUTS = 1500  # tries at cuts times buffers: about half a second
 
 
 def make_program(graph: Graph, core: Core) -> Program:
@@ -44,6 +46,7 @@ def make_program(graph: Graph, core: Core) -> Program:
     views = find_views(graph)
     groups = chained_groups(graph, views)
     program = _place(draft(graph, views, groups, core))
+    program, groups = _with_cuts(program, views, groups, core)
     program = _with_larger_blocks(program, views, groups, core)
     check(program)
     return program
@@ -59,9 +62,39 @@ def make_simple_program(graph: Graph, core: Core) -> Program:
 
 
 def _place(made: Draft, *, may_overlap: bool = True, enough: int = 0) -> Program:
-    found = assign(made.buffers, overlaps(made) if may_overlap else {}, enough)
+    shared = overlaps(made) if may_overlap and is_replayable(made.graph, made.steps) else {}
+    found = assign(made.buffers, shared, enough)
     buffers = {i: replace(buffer, offset=found.offsets[i]) for i, buffer in made.buffers.items()}
     return Program(made.graph, made.steps, made.placements, buffers, found.size, found.lower_bound)
+
+
+def _with_cuts(program: Program, views: Views, groups: list[Group], core: Core) -> tuple[Program, list[Group]]:
+    """The program with steps in two where that takes less arena, and its groups.
+
+    Scores of short windows, all of them, may be smaller than the queries and keys that they make useless.
+    """
+    graph, tries = program.graph, CUTS // len(program.buffers)
+    pending = _cuts(program, groups)
+    while tries > 0 and (chosen := next(pending, None)):
+        tries -= 1
+        enough = program.arena_bytes - program.arena_bytes // 64
+        cut = divided(graph, views, groups, *chosen)
+        if _place(draft(graph, views, cut, core), enough=enough).arena_bytes <= enough:
+            program, groups = _place(draft(graph, views, cut, core)), cut
+            pending = _cuts(program, groups)
+    return program, groups
+
+
+def _cuts(program: Program, groups: list[Group]) -> Iterator[tuple[int, int]]:
+    """Steps and positions of nodes in them, of each kind of step once: first the steps beside the fullest one."""
+    full, seen = peak_step(program), set()
+    for number in sorted(range(len(groups)), key=lambda number: (abs(number - full), number)):
+        kind = kind_of(program.graph, groups[number])
+        if kind not in seen:
+            seen.add(kind)
+            nodes = [program.graph.nodes[at] for at in groups[number].nodes]
+            size = [program.graph.values[node.output].byte_size for node in nodes]
+            yield from ((number, at) for at in sorted(range(1, len(nodes)), key=lambda at: (size[at - 1], at)))
 
 
 def _with_larger_blocks(program: Program, views: Views, groups: list[Group], core: Core) -> Program:

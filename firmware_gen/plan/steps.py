@@ -45,20 +45,32 @@ def single_groups(graph: Graph, views: Views) -> list[Group]:
             if at not in views.viewed]
 
 
-def chained_groups(graph: Graph, views: Views, cuts: frozenset[int] = frozenset()) -> list[Group]:
-    """Nodes joined with those whose rows they read, wherever that makes a value exist for a block only.
-
-    Parameters
-    ----------
-    cuts : frozenset of int
-        Positions of nodes that begin a step of their own.
-    """
+def chained_groups(graph: Graph, views: Views) -> list[Group]:
+    """Nodes joined with those whose rows they read, wherever that makes a value exist for a block only."""
     former = _Former(graph, views)
     for at in range(len(graph.nodes)):
         if at not in views.viewed:
-            former.add(at, alone=at in cuts)
+            former.add(at)
     groups = [part for nodes in former.groups for part in former.cut(nodes)]
     return _ordered(graph, views, groups)
+
+
+def divided(graph: Graph, views: Views, groups: list[Group], number: int, at: int) -> list[Group]:
+    """The groups with one of them, and all of its kind, in two: nodes before the position ``at``, and the others."""
+    former = _Former(graph, views)
+    kind = kind_of(graph, groups[number])
+    found = []
+    for group in groups:
+        alike = kind_of(graph, group) == kind
+        for nodes in (group.nodes[:at], group.nodes[at:]) if alike else ():
+            found += former.cut(list(nodes))
+        found += () if alike else (group,)
+    return _ordered(graph, views, found)
+
+
+def kind_of(graph: Graph, group: Group) -> tuple[type, ...]:
+    """What the nodes of a group compute, one after the other."""
+    return tuple(type(graph.nodes[at].op) for at in group.nodes)
 
 
 def _first(found: Iterable[Domain]) -> Domain:
@@ -86,12 +98,12 @@ class _Former:
         """Groups that write what a node reads."""
         return {self.group_of[w] for i in self.graph.nodes[at].inputs for w in self.origins[i]}
 
-    def add(self, at: int, *, alone: bool) -> None:
+    def add(self, at: int) -> None:
         """Put a node into the group whose rows it reads, or into one of its own."""
         sources = self.sources(at)
         for group in sorted(sources, reverse=True):
             others = sources - {group}
-            if not alone and not any(self.reaches(group, other) for other in others) and self.can_join(at, group):
+            if not any(self.reaches(group, other) for other in others) and self.can_join(at, group):
                 self.groups[group].append(at)
                 self.before[group] |= others
                 break

@@ -25,7 +25,8 @@ class BuildFolder:
     """A folder whose files have the hashes that its manifest gives.
 
     ``measured`` is the manifest's section of figures: a number, or ``None`` with the reason under
-    the same key in ``reasons``. ``plan`` is the manifest's, of :mod:`firmware_gen.plan.document`, or empty.
+    the same key in ``reasons``. ``constants`` are the bytes of the generated C's weights and tables, or empty.
+    ``plan`` is the manifest's, of :mod:`firmware_gen.plan.document`, or empty.
     """
 
     path: Path
@@ -34,6 +35,7 @@ class BuildFolder:
     model_bytes: int
     measured: dict[str, Any]
     reasons: dict[str, str]
+    constants: dict[str, Any]
     plan: dict[str, Any]
 
     @property
@@ -77,7 +79,8 @@ def read_build_folder(path: Path, *, derived: Sequence[str] = ()) -> BuildFolder
     content = (path / MODEL_FILE).read_bytes()
     return BuildFolder(path, target, read_tflite(content), len(content),
                        _section(manifest, "measured", path), _section(manifest, "reasons", path),
-                       _section(manifest, "plan", path) if manifest.get("plan") is not None else {})
+                       *(_section(manifest, key, path) if manifest.get(key) is not None else {}
+                         for key in ("constants", "plan")))
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -33,7 +33,8 @@ def command(context: click.Context, arch: str, checkpoint: Path | None, target_n
 
     The folder holds model.tflite, features.json, certificate.json, manifest.json, memory.svg, firmware/,
     report.html and, where Arm's compiler is installed, firmware.elf. The firmware runs on an emulated
-    chip where QEMU is, else on this machine, and must give TensorFlow Lite Micro's bytes. The folder is written whole or not at all; over its budget it is written, with exit code 1.
+    chip (without QEMU: on this machine) and must give TensorFlow Lite Micro's bytes. The folder is
+    written whole or not at all; over its budget it is written, with exit code 1.
     """
     from firmware_gen.report.budget import default_budget, read_budget
     from firmware_gen.target import target as find_target

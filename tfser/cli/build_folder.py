@@ -16,7 +16,7 @@ from firmware_gen.report.budget import Budget, check
 from firmware_gen.report.build_folder import read_build_folder
 from firmware_gen.report.size import measure
 from firmware_gen.target import Target
-from tfser.cli.firmware import PICTURE, versions, write_firmware
+from tfser.cli.firmware import PICTURE, constants, versions, write_firmware
 from tfser.cli.output import SCHEMA_VERSION, log
 from tfser.cli.self_test import check_firmware, choose_self_tests
 from tfser.errors import CheckFailed
@@ -75,6 +75,7 @@ def write_build(folder: Path, bundle: Bundle, target: Target, budget: Budget) ->
     export_tflite_micro(model, bundle.content, folder / "firmware" / "tflite_micro", labels=labels,
                         arena_bytes=validation.figure("arena_bytes"), self_test=(tests.inputs[0], tests.outputs[0]))
     manifest = {**_manifest(bundle, model, ends, validation, target), "plan": plan_document(compiled.program),
+                "constants": constants(compiled),
                 "measured": {"model_bytes": len(bundle.content), **firmware.figures}, "reasons": firmware.reasons,
                 "profile": firmware.profile}
     manifest["tool_versions"].update(firmware.tool_versions)

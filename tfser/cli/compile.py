@@ -20,9 +20,9 @@ _PATH = click.Path(path_type=Path)
 def command(model: Path, target_name: str, out: Path, as_json: bool) -> None:
     """Compile an int8 model to C that gives TensorFlow Lite Micro's bytes.
 
-    The folder holds model.tflite, manifest.json (with the memory plan), memory.svg, firmware/ and, where
-    Arm's compiler is installed, firmware.elf. It is written whole or not at all. A model that does not fit the target's board
-    ends with exit code 1, and nothing is written.
+    The folder holds model.tflite, manifest.json (with the memory plan), memory.svg, firmware/ and,
+    where Arm's compiler is installed, firmware.elf. It is written whole or not at all. A model that
+    does not fit the target's board ends with exit code 1, and nothing is written.
     """
     from firmware_gen.target import target as find_target
     from tfser.cli.compile_folder import write_compiled

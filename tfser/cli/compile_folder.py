@@ -15,7 +15,7 @@ from firmware_gen.report.budget import check, default_budget
 from firmware_gen.report.build_folder import read_build_folder
 from firmware_gen.report.size import measure
 from firmware_gen.target import Target
-from tfser.cli.firmware import compile_named, versions, write_firmware
+from tfser.cli.firmware import compile_named, constants, versions, write_firmware
 from tfser.cli.output import SCHEMA_VERSION
 from tfser.errors import CheckFailed
 from tfser.files import canonical_json, sha256
@@ -51,6 +51,7 @@ def write_compiled(folder: Path, model: Model, content: bytes, target: Target, *
         "input": describe(given),
         "output": describe(gives),
         "operators": {kind: operators.count(kind) for kind in sorted(set(operators))},
+        "constants": constants(compiled),
         "plan": plan_document(compiled.program),
         "measured": {"model_bytes": len(content), **firmware.figures},
         "reasons": {**({"instructions_per_inference": MEASURED_ON} if firmware.run else {}), **firmware.reasons},

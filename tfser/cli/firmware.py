@@ -20,7 +20,8 @@ from firmware_gen.target import Core
 
 FIRMWARE, IMAGE, PICTURE = "firmware", "firmware.elf", "memory.svg"
 COMPILER, EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
-IMAGE_FIGURES = ("flash_code_bytes", "flash_weights_bytes", "static_ram_bytes", "firmware_elf_bytes")
+IMAGE_FIGURES = ("flash_code_bytes", "flash_tables_bytes", "flash_weights_bytes", "static_ram_bytes",
+                 "firmware_elf_bytes")
 RUN_FIGURES = ("instructions_per_inference", "stack_bytes")
 
 
@@ -108,6 +109,11 @@ def compile_named(content: bytes, core: Core, name: str) -> Compiled:
     except FirmwareError as error:
         raise type(error)(error.code, f"model {name!r}: {error.received}", expected=error.expected,
                           fix=error.fix) from error
+
+
+def constants(compiled: Compiled) -> dict[str, int]:
+    """Bytes of the generated C's constants, which are known without a compiler."""
+    return {"weights_bytes": compiled.weights_bytes, "tables_bytes": compiled.tables_bytes}
 
 
 def versions(*packages: str) -> dict[str, str]:

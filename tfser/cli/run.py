@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tfser.cli.run_folder import Result
 
 _PATH = click.Path(path_type=Path)
-FIGURES = ("instructions_per_inference", "arena_bytes", "stack_bytes", "flash_code_bytes", "flash_weights_bytes",
-           "static_ram_bytes")
+FIGURES = ("instructions_per_inference", "arena_bytes", "stack_bytes", "flash_code_bytes", "flash_tables_bytes",
+           "flash_weights_bytes", "static_ram_bytes")
 
 
 @click.command("run")
@@ -28,7 +28,7 @@ FIGURES = ("instructions_per_inference", "arena_bytes", "stack_bytes", "flash_co
               help="Core or board that MODEL.tflite is compiled for (see 'tfser targets').")
 @click.option("--runner", type=click.Choice(("qemu", "host")), default="qemu", show_default=True,
               help="Emulated chip, or the portable form of the C on this machine.")
-@click.option("--profile", is_flag=True, help="Also count the instructions of each step (qemu, Arm's compiler).")
+@click.option("--profile", is_flag=True, help="Also count the instructions of each operator (qemu, Arm's compiler).")
 @json_option
 def command(path: Path, input_path: Path, output_path: Path | None, target_name: str | None, runner: str,
             profile: bool, as_json: bool) -> None:
@@ -78,7 +78,7 @@ def _print_text(result: Result) -> None:
         total = sum(int(step["instructions"]) for step in result.profile) or 1
         steps = [(str(step["step"]), f"{step['instructions']:,}", f"{int(step['instructions']) / total:.1%}")
                  for step in result.profile]
-        click.echo("\n" + format_table(("step", "instructions", "share"), steps, right=(1, 2)))
+        click.echo("\n" + format_table(("operators", "instructions", "share"), steps, right=(1, 2)))
     elif not result.decision:
         click.echo(f"\noutputs {list(result.outputs.shape)}:\n{_shown(result.outputs)}")
 

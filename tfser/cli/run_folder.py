@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from firmware_gen.frontend.model import Model, Tensor
-from firmware_gen.image.elf import image_sizes
 from firmware_gen.image.harness import Run
 from firmware_gen.image.host import run_on_host
 from firmware_gen.image.link import link_image
@@ -87,7 +86,7 @@ def _built(path: Path, target_name: str | None) -> Runnable:
                          fix="leave --target out, or build the folder again for that target")
     image = path / IMAGE
     return Runnable(path, build.model, core, sources, build.parts,
-                    {name: build.measured.get(name) for name in ("arena_bytes", *IMAGE_FIGURES[:3])},
+                    {name: build.measured.get(name) for name in ("arena_bytes", *IMAGE_FIGURES)},
                     image.read_bytes() if image.is_file() else None)
 
 
@@ -99,7 +98,7 @@ def _compiled(path: Path, target_name: str | None) -> Runnable:
     model, content = read_model(path)
     compiled = compile_named(content, core, str(path))
     return Runnable(path.parent, model, core, compiled.files, compiled.parts,
-                    {"arena_bytes": compiled.program.arena_bytes, **dict.fromkeys(IMAGE_FIGURES[:3])})
+                    {"arena_bytes": compiled.program.arena_bytes, **dict.fromkeys(IMAGE_FIGURES)})
 
 
 def run_inputs(runnable: Runnable, input_path: Path, *, runner: str, profile: bool) -> Result:
@@ -143,8 +142,7 @@ def _run(runnable: Runnable, inputs: np.ndarray, *, runner: str,
     if image is None:
         log.print(f"linking an image for {core.qemu_machine}")
         image = link_image(runnable.sources, core)
-    sizes = image_sizes(image)
-    figures.update(zip(IMAGE_FIGURES, (sizes.code, sizes.weights, sizes.static_ram), strict=False))
+    figures.update(Measured.of_image(image).figures)
     run = simulate(image, core.qemu_machine, inputs)
     figures.update(Measured.of_run(run, core).figures)
     if not profile:
@@ -178,7 +176,8 @@ def read_inputs(path: Path, tensor: Tensor) -> tuple[np.ndarray, bool]:
         return x, True
     raise InputError("TF-SIM-04", f"input {str(path)!r} has the shape {list(x.shape)}",
                      expected=f"{list(tensor.shape)}, or several of them stacked on a new first axis",
-                     fix="reshape the array")
+                     fix=f"x.reshape(-1, {', '.join(map(str, tensor.shape))}), if its order is the model's"
+                         if x.size and x.size % tensor.elements == 0 else "give the input that the model takes")
 
 
 def read_recording(path: Path, folder: Path, tensor: Tensor) -> tuple[np.ndarray, tuple[str, ...]]:

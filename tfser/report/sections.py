@@ -25,7 +25,8 @@ def budget(manifest: Document) -> str:
     meters = "".join(map(_meter, size.get("budget", [])))
     figures = [(code(name), _amount(figure["value"], figure["unit"]), pill(figure["kind"]), text(figure["how"]))
                for name, figure in sorted(size.get("figures", {}).items())]
-    figures += [(code(name), _amount(value, ""), pill("not measured" if value is None else "measured"),
+    figures += [(code(name), _amount(value, "B" if name.endswith("_bytes") else ""),
+                 pill("not measured" if value is None else "measured"),
                  text(manifest["reasons"].get(name, "")))
                 for name, value in sorted(manifest["measured"].items()) if name not in size.get("figures", {})]
     return section("Budget", f'<ul class="meters">{meters}</ul>' if meters else "",
@@ -109,15 +110,15 @@ def memory(manifest: Document, picture: str | None) -> str:
 
 
 def profile(manifest: Document) -> str:
-    """Instructions of each step of the generated C, in the order in which they run."""
+    """Instructions of each part of the generated C, in the order in which they begin."""
     steps = manifest.get("profile") or []
     most = max((step["instructions"] for step in steps), default=0) or 1
     total = sum(step["instructions"] for step in steps) or 1
     rows = [(text(step["step"].replace("operator ", "")), bar(step["instructions"] / most), text(step["instructions"]),
              f"{step['instructions'] / total:.1%}") for step in steps]
-    intro = ("<p>Counted on an emulated chip, for one input. Instructions, not cycles. A step may compute several "
-             "operators of the model, named here by their numbers in the file, a few rows at a time.</p>")
-    return section("Instructions", *((intro, table(("step", "", "instructions", "share"), rows, numbers=(2, 3),
+    intro = ("<p>Counted on an emulated chip, for one input. Instructions, not cycles. Operators have their "
+             "numbers in the file; those that one kernel computes share a line.</p>")
+    return section("Instructions", *((intro, table(("operators", "", "instructions", "share"), rows, numbers=(2, 3),
                                                    kind="steps")) if rows else ()),
                    missing=(manifest.get("reasons") or {}).get("instructions_per_inference",
                                                                "manifest.json has no 'profile'"))

@@ -51,6 +51,16 @@ def emit_depthwise_conv2d(context: Context) -> NodeText:
         (layer(context, depth=weights.shape[1], outputs=weights.shape[0], zero_points=(op.input_zero_point, 0),
                scales=op.scales, clamp=op.clamp, narrow=narrow, table=op.table),
          window(context, op.window, context.value(0).shape)),
-        body=(f"tfser_depthwise_{context.form}_s8(&layer{context.position}, &window{context.position}, "
+        body=(f"{depthwise_kernel(context.form, op.window)}(&layer{context.position}, &window{context.position}, "
               f"{op.depth_multiplier}, {name}, {bias_name(context, bias)}, {x}, {x_stride}, {y}, {y_stride}, "
               f"{context.scratch()});",))
+
+
+def depthwise_kernel(form: str, of: Window) -> str:
+    """The kernel with code for the window's taps and no others."""
+    if form == "pairs" and of.dilation == (1, 1):
+        if of.kernel == (3, 3) and of.stride in ((1, 1), (2, 2)):
+            return "tfser_depthwise_three_pairs_s8"
+        if of.stride == (1, 1):
+            return "tfser_depthwise_near_pairs_s8"
+    return f"tfser_depthwise_{form}_s8"

@@ -101,7 +101,9 @@ class _Loop:
         if isinstance(op, Lookup):
             return f"tfser_table_s8({self.context.table(op.table, op.what)}, {names[0]})"
         if op.kind in ("maximum", "minimum"):
-            return f"tfser_lane_{op.kind[:3]}({', '.join(names)})"
+            code = f"tfser_lane_{op.kind[:3]}({', '.join(names)})"
+            is_limited = (op.clamp.low, op.clamp.high) != (-128, 127)
+            return f"tfser_lane_clamp({code}, 0, {op.clamp.low}, {op.clamp.high})" if is_limited else code
         form = form_of(op)
         if isinstance(form, Linear):
             acc = self._linear(form, at, names, once)

@@ -28,10 +28,13 @@ def layer(context: Context, *, depth: int, outputs: int, zero_points: tuple[int,
 
 
 def bound(weights: np.ndarray, bias: np.ndarray | None, input_zero_point: int, weights_zero_point: int) -> int:
-    """Largest magnitude of an accumulator of any input, weights ``[N, K]``."""
-    reach = max(127 - input_zero_point, 128 + input_zero_point)
-    sums = np.abs(weights.astype(np.int64) - weights_zero_point).sum(axis=1) * reach
-    return int((sums + (0 if bias is None else np.abs(bias.astype(np.int64)))).max())
+    """Largest magnitude of an accumulator, or of a part of its sum, of any input; weights ``[N, K]``."""
+    factors = weights.astype(np.int64) - weights_zero_point
+    above, below = np.maximum(factors, 0).sum(axis=1), np.minimum(factors, 0).sum(axis=1)
+    high, low = 127 - input_zero_point, -128 - input_zero_point
+    largest, least = above * high + below * low, above * low + below * high
+    added = np.zeros(1, np.int64) if bias is None else bias.astype(np.int64)
+    return int(max(np.maximum(largest, largest + added).max(), -np.minimum(least, least + added).min()))
 
 
 def narrowness(context: Context, largest: int, scales: Scales | Scale, weights: np.ndarray | None = None) -> int:

@@ -6,7 +6,9 @@ from firmware_gen.errors import InputError
 from firmware_gen.frontend.model import ABSENT, Model, Operator, Subgraph, Tensor
 
 MAX_RANK = 6  # dimensions that the loops of the generated code count over
-MAX_ELEMENTS = 1 << 24  # of a tensor: far more than a microcontroller holds, little for the tool itself
+MAX_ELEMENTS = 1 << 22  # of a tensor: more than a microcontroller holds, little for the tool itself
+MAX_FOLDED_ELEMENTS = 1 << 24  # that operators on constants alone read and write: computed when compiling
+MAX_OPERATORS = 2000  # compiled in seconds; the largest models for microcontrollers have some hundred
 CONTROL_FLOW = frozenset({"CALL", "CALL_ONCE", "IF", "STABLEHLO_CASE", "STABLEHLO_WHILE", "WHILE"})
 # Operators that may read or write float32: an island of them becomes one table.
 FLOAT_OPERATORS = frozenset({"ABS", "CEIL", "DEQUANTIZE", "FLOOR", "NEG", "QUANTIZE", "RELU", "RELU6", "SQUARE"})
@@ -32,7 +34,11 @@ def check_model(model: Model) -> Subgraph:
         raise InputError("FG-OP-50", f"a model of {len(model.subgraphs)} subgraphs", expected="one",
                          fix="convert the model again without control flow (IF, WHILE, CALL_ONCE)")
     (subgraph,) = model.subgraphs
+    if len(subgraph.operators) > MAX_OPERATORS:
+        raise InputError("FG-OP-68", f"a model of {len(subgraph.operators)} operators",
+                         expected=f"at most {MAX_OPERATORS}", fix="use a model for a microcontroller")
     _check_ends(subgraph)
+    _check_folded(subgraph)
     return subgraph
 
 
@@ -47,6 +53,21 @@ def _check_ends(subgraph: Subgraph) -> None:
             if what == "output" and index not in computed:
                 raise InputError("FG-OP-57", f"the model's output {tensor}, which no operator computes",
                                  expected="an operator's output", fix=_STATIC)
+
+
+def _check_folded(subgraph: Subgraph) -> None:
+    """What is known when compiling is computed then: refuse what would take long or much memory."""
+    tensors = subgraph.tensors
+    known = {tensor.index for tensor in tensors if tensor.data is not None}
+    total = 0
+    for operator in subgraph.operators:
+        inputs = {i for i in operator.inputs if i != ABSENT}
+        if inputs <= known:
+            known.update(operator.outputs)
+            total += sum(tensors[i].elements for i in (*inputs, *operator.outputs))
+            if total > MAX_FOLDED_ELEMENTS:
+                raise InputError("FG-OP-69", f"{operator}, on constants alone as others before it: {total} elements",
+                                 expected=f"at most {MAX_FOLDED_ELEMENTS}", fix="store its result in the file instead")
 
 
 def _check_end(where: str, tensor: Tensor) -> None:
@@ -113,7 +134,8 @@ def _check_tensor(operator: Operator, tensor: Tensor) -> None:
 def _check_size(where: str, tensor: Tensor) -> None:
     if not 1 <= tensor.elements <= MAX_ELEMENTS:
         raise InputError("FG-OP-53", f"{where} of shape {list(tensor.shape)}: {tensor.elements} elements",
-                         expected=f"1 to {MAX_ELEMENTS}", fix="use a model for a microcontroller")
+                         expected=f"1 to {MAX_ELEMENTS}",
+                         fix="use a model for a microcontroller" if tensor.elements else _STATIC)
 
 
 def _check_rank(where: str, tensor: Tensor) -> None:

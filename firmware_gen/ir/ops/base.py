@@ -26,6 +26,15 @@ class Op:
         raise NotImplementedError
 
 
+def broadcast(*shapes: Sequence[int]) -> Shape:
+    """The shape that all of them broadcast to, by NumPy's rule. Raises ``ValueError`` where there is none."""
+    try:
+        return tuple(np.broadcast_shapes(*(tuple(shape) for shape in shapes)))
+    except ValueError as error:
+        given = " and ".join(str(tuple(shape)) for shape in shapes)
+        raise ValueError(f"{given}, which do not broadcast to one shape") from error
+
+
 @dataclass(frozen=True)
 class Clamp:
     """Zero point and inclusive limits of int8 output codes: a fused activation narrows the limits."""

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from firmware_gen.fixedpoint import clamp, requantize, wrap
-from firmware_gen.ir.ops.base import Clamp, Op, Scale, Shape
+from firmware_gen.ir.ops.base import Clamp, Op, Scale, Shape, broadcast
 
 Kind = Literal["add", "sub", "mul", "squared_difference", "maximum", "minimum"]
 
@@ -36,7 +36,7 @@ class Binary(Op):
 
     def infer(self, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
         a, b = shapes
-        return (tuple(np.broadcast_shapes(tuple(a), tuple(b))),)
+        return (broadcast(a, b),)
 
     def evaluate(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         a, b = inputs

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firmware_gen.ir.ops.base import Op, Shape
+from firmware_gen.ir.ops.base import Op, Shape, broadcast
 from firmware_gen.ir.ops.binary import Binary
 from firmware_gen.ir.ops.lookup import Lookup
 
@@ -32,7 +32,7 @@ class Elementwise(Op):
             if not all(-number <= operand < len(shapes) for operand in step.operands):
                 raise ValueError(f"step {number} with operands {step.operands} of {len(shapes)} inputs")
             results += step.op.infer([tuple(shapes[i]) if i >= 0 else results[-1 - i] for i in step.operands])
-        whole = tuple(np.broadcast_shapes(*shapes))
+        whole = broadcast(*shapes)
         if not results or results[-1] != whole:
             raise ValueError(f"inputs {[tuple(shape) for shape in shapes]}; the last step gives {results[-1:]}")
         return (whole,)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from firmware_gen.ir.ops import output
-from firmware_gen.ir.ops.base import Clamp, Op, Scale, Shape
+from firmware_gen.ir.ops.base import Clamp, Op, Scale, Shape, broadcast
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class MatMul(Op):
         rows, depth = (a[-1], a[-2]) if self.transpose_a else (a[-2], a[-1])
         columns, other = (b[-2], b[-1]) if self.transpose_b else (b[-1], b[-2])
         output.check(depth == other, f"products over {depth} of a {a} and {other} of b {b}")
-        return ((*np.broadcast_shapes(a[:-2], b[:-2]), rows, columns),)
+        return ((*broadcast(a[:-2], b[:-2]), rows, columns),)
 
     def evaluate(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         a, b = output.centred(inputs[0], self.a_zero_point), output.centred(inputs[1], self.b_zero_point)

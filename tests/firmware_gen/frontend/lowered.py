@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 import numpy as np
+from graph_runner import evaluate
 from hypothesis import strategies as st
 from tflite_builder import Graph, fb, options
 from tflite_micro import runtime
 
 from firmware_gen.frontend.lower import lower
 from firmware_gen.frontend.tflite import read_tflite
-from firmware_gen.ir.graph import Graph as IrGraph
 
 ARENA_BYTES = 1 << 21
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+
 
 def cases(**fields: st.SearchStrategy) -> st.SearchStrategy:
     """Objects with these attributes."""
@@ -33,19 +34,6 @@ looseness = st.sampled_from([0.01, 0.3, 1.0, 1.0, 1.0, 3.0, 50.0])
 def activation(name: str) -> int:
     """The schema's number of a fused activation."""
     return getattr(fb.ActivationFunctionType, name)
-
-
-def evaluate(graph: IrGraph, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Outputs of a graph, node by node; checks that every operation gives the shape that the graph says."""
-    known = {i: value.data for i, value in graph.values.items() if value.data is not None}
-    known.update(zip(graph.inputs, arrays, strict=True))
-    for node in graph.nodes:
-        outputs = node.op.evaluate(*(known[i] for i in node.inputs))
-        for i, array in zip(node.outputs, outputs, strict=True):
-            assert array.shape == graph.values[i].shape
-            assert str(array.dtype) == graph.values[i].dtype
-            known[i] = array
-    return [known[i] for i in graph.outputs]
 
 
 def codes(rng: np.random.Generator, shape: Sequence[int], zero_point: int = 0) -> list[np.ndarray]:

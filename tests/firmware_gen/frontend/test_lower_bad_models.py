@@ -12,10 +12,11 @@ from tflite_builder import Graph, edit, options, small_model
 
 from firmware_gen.errors import InputError
 from firmware_gen.frontend.lower import LOWERINGS, lower
+from firmware_gen.frontend.lower.checks import MAX_ELEMENTS, MAX_FOLDED_ELEMENTS, MAX_OPERATORS
 from firmware_gen.frontend.tflite import read_tflite
 from firmware_gen.ir.graph import Graph as IrGraph
 
-WHOLE_MODEL = ("FG-OP-50", "FG-OP-55", "FG-OP-57")  # where no operator is to blame
+WHOLE_MODEL = ("FG-OP-50", "FG-OP-55", "FG-OP-57", "FG-OP-68")  # where no operator is to blame
 MEMORY_LIMIT = 50_000_000
 FLOAT_ALONE = {"CEIL", "DEQUANTIZE", "FLOOR", "SQUARE"}  # inside of an island
 
@@ -156,6 +157,25 @@ def hybrid():
     return graph.finish([x], [y])
 
 
+def chain(count):
+    graph = Graph()
+    tensors = [graph.tensor("int8", (1, 4)) for _ in range(count + 1)]
+    for x, y in itertools.pairwise(tensors):
+        graph.operator("ABS", [x], [y])
+    return graph.finish(tensors[:1], tensors[-1:])
+
+
+def expanded(count, size=1 << 10):
+    """Sums of a column and a row of constants: each gives as many elements as both have as a product."""
+    graph = Graph()
+    x, y = graph.tensor("int8", (1, 4)), graph.tensor("int8", (1, 4))
+    graph.operator("ABS", [x], [y])
+    for _ in range(count):
+        column, row = (graph.tensor("int8", shape, data=np.ones(shape)) for shape in ((size, 1), (1, size)))
+        graph.operator("ADD", [column, row], [graph.tensor("int8", (size, size))], options=options("AddOptions"))
+    return graph.finish([x], [y])
+
+
 REFUSED = {
     "argument too small": ("FG-OP-30", lambda: unary("TANH", x_given={"scale": 1e-9})),
     "argument too large": ("FG-OP-30", lambda: unary("TANH", x_given={"scale": 1e11})),
@@ -208,9 +228,11 @@ REFUSED = {
     "unary shape": ("FG-OP-64", lambda: unary(y=(8, 1))),
     "six": ("FG-OP-67", lambda: unary("RELU6", x_given={"scale": 1e-9})),
     "subgraphs": ("FG-OP-50", lambda: changed(twice)),
+    "operators": ("FG-OP-68", lambda: chain(MAX_OPERATORS + 1)),
+    "work when compiling": ("FG-OP-69", lambda: expanded(1 + (MAX_FOLDED_ELEMENTS >> 20))),
     "open input": ("FG-OP-52", lambda: open_shape([1, -1])),
     "zero size": ("FG-OP-53", lambda: unary(x=(1, 0), y=(1, 0))),
-    "huge": ("FG-OP-53", lambda: unary(x=(1, 1 << 25), y=(1, 1 << 25))),
+    "huge": ("FG-OP-53", lambda: unary(x=(1, MAX_ELEMENTS + 1), y=(1, MAX_ELEMENTS + 1))),
     "rank": ("FG-OP-54", lambda: unary(x=(1,) * 7, y=(1,) * 7)),
     "no input": ("FG-OP-55", constants_alone),
     "no output": ("FG-OP-55", lambda: changed(without_outputs)),
@@ -248,7 +270,7 @@ def test_the_same_files_unspoilt_are_lowered():
     for content in (unary(), binary(), strided(), strided(begin=(-1, 0), shrinkAxisMask=1, y=(3,)), split_v([-1, 3]),
                     split_v([3, 3]), split(1), split(-1), pad([[0, 1], [0, 0]]), gather([2, 0]), island(),
                     pad([[0, 1], [0, 0]], value={"shape": (1,), "data": [1]}), island(middle="SQUARE"),
-                    typed("int8"), small_model(), open_shape([-1, 8])):
+                    typed("int8"), small_model(), chain(3), expanded(1), open_shape([-1, 8])):
         assert lower(read_tflite(content)).nodes
 
 
@@ -268,7 +290,7 @@ def test_every_operator_is_lowered_or_refused(dtype):
 def test_memory_of_a_huge_model_is_small():
     """Sizes that the file gives are not allocated: the largest tensor that is let through, many times over."""
     graph = Graph()
-    tensors = [graph.tensor("int8", (1, 1 << 24)) for _ in range(200)]
+    tensors = [graph.tensor("int8", (1, MAX_ELEMENTS)) for _ in range(200)]
     for x, y in itertools.pairwise(tensors):
         graph.operator("RELU", [x], [y])
     content = graph.finish(tensors[:1], tensors[-1:])

@@ -108,9 +108,10 @@ def test_sizes_count_the_model_and_not_the_harness(core):
                                           "extern int state[10];\nint state[10];\n"}
     use = ("extern const int table[1000]; extern int state[10]; state[input[1] & 7] = table[input[1] & 511]; "
            "output[0] = (int8_t)state[input[2] & 7];")
-    table["tfser_model.c"] = table["tfser_model.c"].replace("STEP(0);", f"STEP(0); {use}")
+    table["tfser_model.c"] = table["tfser_model.c"].replace("PART(0);", f"PART(0); {use}")
     grown = image_sizes(link_image(table, core))
     assert 4_000 <= grown.code - sizes.code < 4_100
+    assert grown.tables - sizes.tables == 4_000
     assert (grown.weights, grown.static_ram, grown.harness) == (sizes.weights, 40, sizes.harness)
 
 
@@ -118,7 +119,7 @@ def test_sizes_count_the_model_and_not_the_harness(core):
 def test_figures_have_the_manifests_names():
     core = CORES["cortex-m4"]
     image = link_image(files(turns=1_000), core)
-    assert set(Measured.of_image(image).figures) == {"flash_code_bytes", "flash_weights_bytes", "static_ram_bytes",
+    assert set(Measured.of_image(image).figures) == {"flash_code_bytes", "flash_tables_bytes", "flash_weights_bytes", "static_ram_bytes",
                                                      "firmware_elf_bytes"}
     run = simulate(image, core.qemu_machine, inputs(3))
     figures = Measured.of_run(run, core).figures
@@ -139,7 +140,7 @@ def test_a_model_that_refuses_is_said():
 @needs_chip
 @pytest.mark.parametrize("core", [CORES["cortex-m3"], CORES["cortex-m33"]], ids=lambda core: core.name)
 def test_a_model_that_faults_is_said(core):
-    broken = {**files(), "tfser_model.c": files()["tfser_model.c"].replace("STEP(0);", "__builtin_trap();")}
+    broken = {**files(), "tfser_model.c": files()["tfser_model.c"].replace("PART(0);", "__builtin_trap();")}
     with pytest.raises(ToolError, match=r"FG-IMG-14.*faulted"):
         simulate(link_image(broken, core), core.qemu_machine, inputs(1))
 
@@ -164,7 +165,7 @@ def test_the_host_gives_the_same():
 
 
 def test_a_crash_on_the_host_is_said():
-    broken = {**files(), "tfser_model.c": files()["tfser_model.c"].replace("STEP(0);", "__builtin_trap();")}
+    broken = {**files(), "tfser_model.c": files()["tfser_model.c"].replace("PART(0);", "__builtin_trap();")}
     with pytest.raises(ToolError, match=r"FG-IMG-16.*SIG(ILL|TRAP)"):
         run_on_host(broken, inputs(1))
 

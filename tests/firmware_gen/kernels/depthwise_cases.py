@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from pairs_cases import limits, scales, usual_layer
 from rows_cases import KERNELS, STRICT, Program, draw_window, random_bias, random_codes, window_text
 
+from firmware_gen.emit.ops.convolution import depthwise_kernel
 from firmware_gen.emit.ops.layer import bound, fits_narrow
 from firmware_gen.emit.packing import pack_depthwise_pairs
 from firmware_gen.ir.ops.base import Clamp, Window
@@ -50,9 +52,9 @@ class Images:
             x.reshape(-1, channels))
 
     def after(self, run: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        """The memory with the codes ``[pixels, depth]`` of the pixels in ``run`` written."""
+        """The memory with the codes ``[pixels, depth]`` of the pixels in ``run`` written, the first where the room begins."""
         expected = self.memory.copy()
-        expected[run[:, None] * self.out_stride + np.arange(codes.shape[1]) + self.out_at] = codes[run]
+        expected[(run - run[0])[:, None] * self.out_stride + np.arange(codes.shape[1]) + self.out_at] = codes[run]
         return expected
 
 
@@ -76,12 +78,13 @@ def add_depthwise(program: Program, rng: np.random.Generator, given: Given | Non
     where = window_text(program, window, size, channels)
     packed = program.array("int8_t", pack_depthwise_pairs(w))
     bias_name = "0" if bias is None else program.array("int32_t", bias)
-    m = program.array("int8_t", images.memory, qualifier="static _Alignas(16)")
     scratch = program.scratch(depthwise_scratch(window))
-    program.call(
-        f"    tfser_depthwise_pairs_s8({spec}, {where}, {multiple}, {packed}, {bias_name}, {m} + {images.in_at}, "
-        f"{images.in_stride}, {m} + {images.out_at}, {images.out_stride}, {scratch});",
-        images.memory, m, images.after(np.arange(len(codes)), codes))
+    for kernel in sorted({"tfser_depthwise_pairs_s8", depthwise_kernel("pairs", window)}):
+        m = program.array("int8_t", images.memory, qualifier="static _Alignas(16)")
+        program.call(
+            f"    {kernel}({spec}, {where}, {multiple}, {packed}, {bias_name}, {m} + {images.in_at}, "
+            f"{images.in_stride}, {m} + {images.out_at}, {images.out_stride}, {scratch});",
+            images.memory, m, images.after(np.arange(len(codes)), codes))
 
 
 def add_pool(program: Program, rng: np.random.Generator, given: Given | None = None) -> None:
@@ -111,12 +114,14 @@ def add_pool(program: Program, rng: np.random.Generator, given: Given | None = N
         images.after(np.arange(first, first + count), codes))
 
 
-def build_and_run(program: Program, kernel: str, folder: Path, compiler: list[str], runner: list[str]) -> str:
-    """Compile the kernel strictly, link it to the program, run it: what it printed."""
+def build_and_run(program: Program, kernels: Sequence[str], folder: Path, compiler: list[str],
+                  runner: list[str]) -> str:
+    """Compile the kernels strictly, link them to the program, run it: what it printed."""
     (folder / "program.c").write_text(f'#include "tfser_pool.h"\n{program.source()}')
-    object_, image = str(folder / "kernel.o"), str(folder / "program")
-    subprocess.run([*compiler, *STRICT, "-c", str(KERNELS / f"{kernel}.c"), "-o", object_], check=True)
-    subprocess.run([*compiler, f"-I{KERNELS}", f"-I{Path(__file__).parent}", str(folder / "program.c"), object_, "-o",
+    objects, image = [str(folder / f"{kernel}.o") for kernel in kernels], str(folder / "program")
+    for kernel, name in zip(kernels, objects, strict=True):
+        subprocess.run([*compiler, *STRICT, "-c", str(KERNELS / f"{kernel}.c"), "-o", name], check=True)
+    subprocess.run([*compiler, f"-I{KERNELS}", f"-I{Path(__file__).parent}", str(folder / "program.c"), *objects, "-o",
                     image], check=True)
     done = subprocess.run([*runner, image], check=False, capture_output=True, text=True, timeout=120)
     return done.stdout + done.stderr

@@ -62,17 +62,21 @@ class PairsProgram:
         narrow = narrow_of(largest, scales(layer), None if runtime else weights)
         self.joined += narrow == 2
         spec = self.text.layer(layer, narrow=narrow)
-        return (spec, self.text.array("int8_t", pack_pairs(weights, joined=narrow == 2)),
+        array = pack_pairs(weights, joined=narrow == 2)
+        return (spec, self.text.array("int8_t", array, qualifier="static const _Alignas(4)"),
                 "0" if bias is None else self.text.array("int32_t", bias))
 
     def dense(self, rng: np.random.Generator, layer: Layer, rows: int, *, runtime: bool = False,
-              before: bool = False) -> None:
+              before: bool = False, near_zero_point: bool = False) -> None:
         """Rows times a constant matrix, or times one that is packed at run time; strides are drawn.
 
+        ``near_zero_point``: sums are small where those of the codes alone would be large.
         ``before``: the outputs lie on the inputs of earlier blocks of four rows, as near as a plan places them.
         """
         depth, outputs = layer.depth, layer.outputs
         x, w = random_codes(rng, (rows, depth)), random_weights(rng, (outputs, depth))
+        if near_zero_point:
+            w = rng.integers(layer.weights_zero_point - 9, layer.weights_zero_point + 9, w.shape).astype(np.int8)
         bias = None if runtime else random_bias(rng, outputs)
         in_stride, out_stride = depth + int(rng.integers(0, 9)), outputs + int(rng.integers(0, 9))
         in_at = int(rng.integers(0, 5))
@@ -123,7 +127,8 @@ class PairsProgram:
         in_at = int(rng.integers(0, 5))
         out_at = in_at + size[0] * size[1] * in_stride
         memory = random_codes(rng, (out_at + len(codes) * out_stride + 3,))
-        memory[in_at + np.arange(size[0] * size[1])[:, None] * in_stride + np.arange(channels)] = x.reshape(-1, channels)
+        pixels = in_at + np.arange(size[0] * size[1])[:, None] * in_stride
+        memory[pixels + np.arange(channels)] = x.reshape(-1, channels)
         expected, run = memory.copy(), np.arange(first, first + count)
         expected[(run - first)[:, None] * out_stride + np.arange(outputs) + out_at] = codes[run]
         spec, packed, bias_name = self._constants(layer, w.reshape(outputs, -1), bias)
@@ -148,7 +153,7 @@ def build_and_run(program: Program, folder: Path, compiler: list[str], runner: l
     """Compile the kernels strictly, link them to the program, run it: what it printed."""
     (folder / "program.c").write_text(program.source())
     objects = []
-    for name in ("pairs", "pairs_smlad", "dense_pairs", "conv_pairs"):
+    for name in ("pairs", "pairs_asm", "dense_pairs", "conv_pairs"):
         objects.append(str(folder / f"{name}.o"))
         source = str(KERNELS / f"tfser_{name}.c")
         subprocess.run([*compiler, *STRICT, "-c", source, "-o", objects[-1]], check=True)

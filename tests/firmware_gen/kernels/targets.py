@@ -30,6 +30,6 @@ TARGETS: dict[str, tuple[list[str], list[str]]] = {
     "cortex-m7": ([*cross("cortex-m7"), "-O2"], qemu("mps2-an500")),
 }
 
-HELIUM = (["arm-none-eabi-gcc", "-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard", "-nostartfiles", "--specs=nano.specs",
-           f"-T{HERE / 'rows_an547.ld'}", "-O2"], qemu("mps3-an547"))
+HELIUM = (["arm-none-eabi-gcc", "-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard", "-nostartfiles",
+           "--specs=nano.specs", f"-T{HERE / 'rows_an547.ld'}", "-O2"], qemu("mps3-an547"))
 EVERY_KIND = {**TARGETS, "helium": HELIUM}

@@ -12,9 +12,9 @@ from rows_cases import Program
 from targets import TARGETS
 
 from firmware_gen.ir.ops.base import Window
-from firmware_gen.plan.scratch_pairs import PLANE_BYTES, depthwise_scratch
+from firmware_gen.plan.scratch_pairs import PLANE_BYTES, SUMS, depthwise_scratch
 
-KERNEL = "tfser_depthwise_pairs"
+KERNELS = ("tfser_depthwise_pairs", "tfser_depthwise_near_pairs", "tfser_depthwise_three_pairs")
 
 
 @cache
@@ -45,19 +45,19 @@ def draw(seed: int) -> Program:
 def test_the_codes_are_those_of_the_definition(target: str, seed: int, tmp_path: Path) -> None:
     program = draw(seed)
     assert sum(np.unique(codes).size > 8 for codes in program.expected) > len(program.expected) // 2
-    assert build_and_run(program, KERNEL, tmp_path, *TARGETS[target]).splitlines()[-1] == "ok"
+    assert build_and_run(program, KERNELS, tmp_path, *TARGETS[target]).splitlines()[-1] == "ok"
 
 
 def test_a_changed_code_is_found(tmp_path: Path) -> None:
     program = Program()
     add_depthwise(program, np.random.default_rng(0), (same_window((3, 3), (5, 5)), (5, 5), 3, 1))
     program.text[-1] = program.text[-1].replace("{", "{1+", 1)
-    assert "differs" in build_and_run(program, KERNEL, tmp_path, *TARGETS["gcc"])
+    assert "differs" in build_and_run(program, KERNELS, tmp_path, *TARGETS["gcc"])
 
 
 def test_scratch_holds_a_channel_or_a_strip_of_it() -> None:
-    small = depthwise_scratch(same_window((3, 3), (25, 5)))
-    assert small == depthwise_scratch(turned((same_window((3, 3), (25, 5)), (25, 5), 1, 1))[0])
-    assert 2 * 27 * 7 < small < 700
-    assert depthwise_scratch(same_window((3, 3), (96, 96))) < PLANE_BYTES + 128
+    window = same_window((3, 3), (25, 5))
+    plane, sums = 2 * 27 * 8, 4 * (25 * 8)
+    assert depthwise_scratch(window) == depthwise_scratch(turned((window, (25, 5), 1, 1))[0]) < plane + sums
+    assert depthwise_scratch(same_window((3, 3), (96, 96))) < PLANE_BYTES + 4 * SUMS + 128
     assert depthwise_scratch(Window((1, 3), (1, 1), (1, 1), (0, 1), (1, 4000))) > 2 * 4002  # a row must fit

@@ -54,6 +54,9 @@ def draw(seed: int, dsp: bool) -> PairsProgram:
         program.convolution(rng)
         program.convolution(rng)
     program.dense(rng, usual_layer(rng, 4000, 4), 1)
+    for rows in (1, 2, 4):
+        layer = Layer(1100, 3, -128, 110, 7, shift=np.array([-12]))
+        program.dense(rng, layer, rows, near_zero_point=True)
     program.convolution(rng, (Window((1, 3), (1, 2), (1, 1), (0, 1), (1, 50)), (1, 100), 40, 16))
     program.convolution(rng, (Window((3, 3), (1, 1), (1, 1), (1, 1), (6, 6)), (6, 6), 16, 16))
     program.convolution(rng, (Window((10, 4), (2, 2), (1, 1), (4, 1), (13, 5)), (25, 10), 1, 16))

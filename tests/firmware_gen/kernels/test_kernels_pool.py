@@ -13,7 +13,7 @@ from targets import TARGETS
 
 from firmware_gen.ir.ops.base import Window
 
-KERNEL = "tfser_pool"
+KERNELS = ("tfser_pool",)
 
 
 @cache
@@ -38,11 +38,11 @@ def draw(seed: int) -> Program:
 def test_the_codes_are_those_of_the_definition(target: str, seed: int, tmp_path: Path) -> None:
     program = draw(seed)
     assert sum(np.unique(codes).size > 8 for codes in program.expected) > len(program.expected) // 2
-    assert build_and_run(program, KERNEL, tmp_path, *TARGETS[target]).splitlines()[-1] == "ok"
+    assert build_and_run(program, KERNELS, tmp_path, *TARGETS[target]).splitlines()[-1] == "ok"
 
 
 def test_a_changed_code_is_found(tmp_path: Path) -> None:
     program = Program()
     add_pool(program, np.random.default_rng(0), (same_window((3, 3), (5, 5)), (5, 5), 3, 1))
     program.text[-1] = program.text[-1].replace("{", "{1+", 1)
-    assert "differs" in build_and_run(program, KERNEL, tmp_path, *TARGETS["gcc"])
+    assert "differs" in build_and_run(program, KERNELS, tmp_path, *TARGETS["gcc"])

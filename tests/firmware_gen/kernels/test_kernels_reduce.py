@@ -15,7 +15,7 @@ from firmware_gen.fixedpoint import quantize_multiplier
 from firmware_gen.ir.ops.base import Clamp, Scale
 from firmware_gen.ir.ops.reduce import Reduce
 
-KERNEL = "tfser_reduce"
+KERNELS = ["tfser_reduce"]
 
 
 def start() -> Program:
@@ -85,8 +85,8 @@ def draw(seed: int) -> Program:
         expected = memory.copy()
         expected[-1] = op.evaluate(x)[0][0]
         m = program.array("int8_t", memory, qualifier="static")
-        program.call(f"    tfser_reduce_row_s8({structure(program, op)}, {depth}, {m}, 0, 1, {m} + {depth}, 1);", memory,
-                     m, expected)
+        program.call(f"    tfser_reduce_row_s8({structure(program, op)}, {depth}, {m}, 0, 1, {m} + {depth}, 1);",
+                     memory, m, expected)
     return program
 
 
@@ -94,14 +94,14 @@ def draw(seed: int) -> Program:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_codes_are_those_of_the_definition(target: str, seed: int, tmp_path: Path) -> None:
     program = draw(seed)
-    assert build_and_run(program, KERNEL, tmp_path, *EVERY_KIND[target]).splitlines()[-1] == "ok"
+    assert build_and_run(program, KERNELS, tmp_path, *EVERY_KIND[target]).splitlines()[-1] == "ok"
 
 
 def test_a_changed_code_is_found(tmp_path: Path) -> None:
     program = start()
     add_rows(program, np.random.default_rng(0), 4, 32)
     program.text[-1] = program.text[-1].replace("{", "{1+", 1)
-    assert "differs" in build_and_run(program, KERNEL, tmp_path, *TARGETS["gcc"])
+    assert "differs" in build_and_run(program, KERNELS, tmp_path, *TARGETS["gcc"])
 
 
 @pytest.mark.parametrize(("target", "row", "column"), [("cortex-m3", 4.0, 4.2), ("cortex-m4", 2.1, 3.0),
@@ -110,6 +110,6 @@ def test_instructions_an_element(target: str, row: float, column: float, tmp_pat
     program, rng = start(), np.random.default_rng(0)
     add_rows(program, rng, 40, 32, Reduce("mean", (1,), 3, Scale(1 << 30, -4), Clamp(5), (40,)))
     add_columns(program, rng, 32, 40, Reduce("mean", (0,), 3, Scale(1 << 30, -4), Clamp(5), (40,)))
-    lines = build_and_run(program, KERNEL, tmp_path, *EVERY_KIND[target]).splitlines()
+    lines = build_and_run(program, KERNELS, tmp_path, *EVERY_KIND[target]).splitlines()
     spent = [int(line.split()[-1]) / (40 * 32) for line in lines[:2]]
     assert (spent[0] < row, spent[1] < column) == (True, True), spent

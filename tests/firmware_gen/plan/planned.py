@@ -18,8 +18,8 @@ from firmware_gen.ir.ops.base import Clamp, Op, Scale, Scales
 from firmware_gen.ir.ops.dense import Dense
 from firmware_gen.passes.pipeline import optimise
 from firmware_gen.plan.planner import make_program
-from firmware_gen.plan.program import Program
-from firmware_gen.target import CORES
+from firmware_gen.plan.program import Program, Step
+from firmware_gen.target import CORES, Core
 
 SHARED = ("conformer_bn", "conformer_ln", "kws_ref_model", "pretrainedResnet_quant", "micro_speech_quantized")
 M7, M55 = CORES["cortex-m7"], CORES["cortex-m55"]
@@ -76,9 +76,15 @@ def assert_runs(graph: Graph, program: Program, seed: int = 0) -> np.ndarray:
     return expected
 
 
+@functools.cache
+def planned(graph: Graph, core: Core) -> Program:
+    """The program of a graph."""
+    return make_program(graph, core)
+
+
 def programs(graph: Graph) -> list[Program]:
     """A program for each form of the weights."""
-    return [make_program(graph, core) for core in FORMS]
+    return [planned(graph, core) for core in FORMS]
 
 
 def moved(program: Program, buffer: int, offset: int) -> Program:
@@ -88,4 +94,16 @@ def moved(program: Program, buffer: int, offset: int) -> Program:
                    arena_bytes=max(b.offset + b.size for b in buffers.values()))
 
 
+def without_scratch(program: Program) -> int:
+    """Bytes of the arena, less the largest scratch."""
+    scratch = {number for step in program.steps for number in step.scratch.values()}
+    return program.arena_bytes - max((program.buffers[i].size for i in scratch), default=0)
+
+
+def operators(step: Step) -> list[str]:
+    """Kinds of the operations of a step."""
+    return [type(node.op).__name__ for node in step.nodes]
+
+
+TABLE = np.random.default_rng(5).permutation(np.arange(-128, 128)).astype(np.int8)
 HALF, LITTLE = Scale(1 << 30, 0), Scale(1 << 30, -7)  # factors of 1/2 and 1/256

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planned import FORMS, random_graph
+from planned import FORMS, planned, random_graph
 
 from firmware_gen.plan.arena import assign, lifetime
 from firmware_gen.plan.overlap import Overlap, _bounds, _is_safe
-from firmware_gen.plan.planner import make_program
 from firmware_gen.plan.program import Buffer
 from firmware_gen.plan.traffic import NEVER_READ, NEVER_WRITTEN
 
@@ -70,7 +69,7 @@ def test_random_graphs_come_near_their_bound() -> None:
     ratios = []
     for seed in range(24):
         for core in FORMS:
-            program = make_program(random_graph(seed), core)
+            program = planned(random_graph(seed), core)
             assert program.lower_bound_bytes <= program.arena_bytes
             ratios.append(program.arena_bytes / program.lower_bound_bytes)
     assert max(ratios) < 1.3

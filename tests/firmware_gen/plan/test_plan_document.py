@@ -9,12 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from planned import M7, SHARED, file_graph, programs, random_graph
+from planned import M7, SHARED, file_graph, planned, programs, random_graph
 
 from firmware_gen.errors import CheckFailed
 from firmware_gen.plan.document import plan_document
 from firmware_gen.plan.fits import require_fit
-from firmware_gen.plan.planner import make_program
 
 TESTS = Path(__file__).resolve().parents[1]
 DIGEST = """
@@ -37,7 +36,7 @@ print(found.hexdigest())
 
 @pytest.mark.parametrize("name", SHARED)
 def test_the_document_tells_the_whole_plan(name: str, shared_models: Path) -> None:
-    program = make_program(file_graph(shared_models / f"{name}.tflite"), M7)
+    program = planned(file_graph(shared_models / f"{name}.tflite"), M7)
     document = json.loads(json.dumps(plan_document(program)))
     assert document == plan_document(program)
     assert document["arena_bytes"] == max(b["offset"] + b["bytes"] for b in document["buffers"])
@@ -66,7 +65,7 @@ def test_live_bytes_count_what_overlaps_once() -> None:
 
 
 def test_a_model_that_does_not_fit_is_refused_with_its_largest_tensors(shared_models: Path) -> None:
-    program = make_program(file_graph(shared_models / "kws_ref_model.tflite"), M7)
+    program = planned(file_graph(shared_models / "kws_ref_model.tflite"), M7)
     require_fit(program, program.arena_bytes, name="kws", where="the board")
     with pytest.raises(CheckFailed, match="FG-PLAN-04") as raised:
         require_fit(program, program.arena_bytes - 100, name="kws", where="the board")

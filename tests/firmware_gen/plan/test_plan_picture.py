@@ -7,10 +7,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from planned import M7, SHARED, file_graph, random_graph
+from planned import M7, SHARED, file_graph, planned, random_graph
 
 from firmware_gen.plan.picture import memory_picture
-from firmware_gen.plan.planner import make_program
 from firmware_gen.plan.program import Program
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -23,7 +22,7 @@ def boxes(root: ElementTree.Element) -> list[ElementTree.Element]:
 
 def programs(shared_models: Path) -> list[Program]:
     graphs = [*(file_graph(shared_models / f"{name}.tflite") for name in SHARED), *map(random_graph, range(6))]
-    return [make_program(graph, M7) for graph in graphs]
+    return [planned(graph, M7) for graph in graphs]
 
 
 def test_every_buffer_is_a_box_inside_of_the_picture(shared_models: Path) -> None:
@@ -42,14 +41,14 @@ def test_every_buffer_is_a_box_inside_of_the_picture(shared_models: Path) -> Non
 
 
 def test_heights_are_bytes(shared_models: Path) -> None:
-    program = make_program(file_graph(shared_models / "kws_ref_model.tflite"), M7)
+    program = planned(file_graph(shared_models / "kws_ref_model.tflite"), M7)
     found = sorted(float(box.attrib["height"]) for box in boxes(ElementTree.fromstring(memory_picture(program))))
     sizes = sorted(buffer.size for buffer in program.buffers.values())
     assert found == pytest.approx([420 * size / program.arena_bytes for size in sizes], abs=0.1)
 
 
 def test_arena_and_bound_are_named(shared_models: Path) -> None:
-    program = make_program(file_graph(shared_models / "conformer_bn.tflite"), M7)
+    program = planned(file_graph(shared_models / "conformer_bn.tflite"), M7)
     text = memory_picture(program)
     assert f"arena {program.arena_bytes:,} B" in text
     assert f"lower bound {program.lower_bound_bytes:,} B" in text
@@ -58,7 +57,7 @@ def test_arena_and_bound_are_named(shared_models: Path) -> None:
 
 
 def test_names_from_the_file_are_text_and_not_markup() -> None:
-    program = make_program(random_graph(1), M7)
+    program = planned(random_graph(1), M7)
     hostile = "</text><script>alert('1')</script>&\x00\x07\ud800\u202e\"/x"
     buffers = {i: replace(buffer, what=hostile) for i, buffer in program.buffers.items()}
     steps = tuple(replace(step, nodes=tuple(replace(node, origin=(hostile,)) for node in step.nodes))

@@ -7,30 +7,41 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from planned import FORMS, HALF, LITTLE, M7, assert_runs, dense, file_graph, made_graph, programs, random_graph, weights
+from planned import (
+    FORMS,
+    HALF,
+    LITTLE,
+    M7,
+    TABLE,
+    assert_runs,
+    dense,
+    file_graph,
+    made_graph,
+    operators,
+    programs,
+    random_graph,
+    weights,
+    without_scratch,
+)
 
 from firmware_gen.ir.graph import Graph
 from firmware_gen.ir.ops.base import Clamp
 from firmware_gen.ir.ops.binary import Binary
 from firmware_gen.ir.ops.lookup import Lookup
 from firmware_gen.ir.ops.matmul import MatMul
+from firmware_gen.ir.ops.movement import Reshape
 from firmware_gen.ir.ops.softmax import Softmax
 from firmware_gen.plan.planner import make_program
-from firmware_gen.plan.program import Program, Step
+from firmware_gen.plan.program import Program
 from firmware_gen.plan.scratch import node_scratch
 
-TABLE = np.random.default_rng(5).permutation(np.arange(-128, 128)).astype(np.int8)
-
-
-def operators(step: Step) -> list[str]:
-    return [type(node.op).__name__ for node in step.nodes]
+ADD = Binary("add", 2, -3, 8, HALF, HALF, HALF, Clamp(0))
 
 
 def feed_forward(hidden: int = 64, rows: int = 22) -> Graph:
     """Two dense layers and the residual."""
-    add = Binary("add", 2, -3, 8, HALF, HALF, HALF, Clamp(0))
     return made_graph((1, rows, 8), (dense(hidden, (1, rows, 8)), (0, -1)), (dense(8, (1, rows, hidden)), (1, -2)),
-                      (add, (0, 2)), constants=(weights(hidden, 8), weights(8, hidden, 1)))
+                      (ADD, (0, 2)), constants=(weights(hidden, 8), weights(8, hidden, 1)))
 
 
 def attention(heads: int = 3, rows: int = 18, width: int = 4) -> Graph:
@@ -71,11 +82,26 @@ def test_conformers_hold_neither_scores_nor_hidden_layers(name: str, shared_mode
     assert largest[:2] == [4000, 1600]  # the model's input; all else is T x d or less
 
 
+def test_scores_of_short_windows_are_whole_where_that_takes_less() -> None:
+    """They take less than the query and the key, which they make useless before the value is computed."""
+    shape, windows = (1, 96, 32), (24, 4, 32)
+    graph = made_graph(
+        shape, (dense(32, shape), (0, -1)), (dense(32, shape), (0, -2)), (Reshape(windows), (1,)),
+        (Reshape(windows), (2,)), (MatMul(False, True, 1, 2, LITTLE, Clamp(0)), (3, 4)),
+        (Softmax(1 << 30, 23, -248), (5,)), (dense(32, shape), (0, -3)), (Reshape(windows), (7,)),
+        (MatMul(False, False, -128, 2, LITTLE, Clamp(0)), (6, 8)), (Reshape(shape), (9,)), (ADD, (10, 0)),
+        constants=[weights(32, 32, i) for i in range(3)])
+    program = make_program(graph, M7)
+    assert program.buffers[program.placements[5].buffer].size == 24 * 4 * 4
+    assert without_scratch(program) < 3.5 * 96 * 32  # input, query, key; then input, value, scores; no four of 96 x 32
+    assert_runs(graph, program)
+
+
 def test_a_result_that_is_read_elsewhere_too_is_whole() -> None:
-    shape, add = (1, 22, 8), Binary("add", 2, -3, 8, HALF, HALF, HALF, Clamp(0))
+    shape = (1, 22, 8)
     graph = made_graph(shape, (dense(8, shape), (0, -1)), (Lookup(TABLE, "F"), (1,)),
                        (MatMul(False, True, 0, 0, LITTLE, Clamp(0)), (1, 1)), (dense(8, (1, 22, 22)), (3, -2)),
-                       (add, (4, 2)), constants=(weights(8, 8), weights(8, 22)))
+                       (ADD, (4, 2)), constants=(weights(8, 8), weights(8, 22)))
     program = make_program(graph, M7)
     assert program.buffers[program.placements[1].buffer].size >= 22 * 8
     assert_runs(graph, program)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from planned import FORMS, M7, assert_runs, dense, made_graph, programs, random_graph, weights
-from test_plan_steps import TABLE, operators
+from planned import FORMS, M7, TABLE, assert_runs, dense, made_graph, operators, programs, random_graph, weights
 
 from firmware_gen.ir.graph import Graph
 from firmware_gen.ir.ops.lookup import Lookup

@@ -24,14 +24,16 @@ def evaluate(graph: Graph, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def codes(graph: Graph, seed: int = 0) -> list[list[np.ndarray]]:
-    """Inputs of a graph: random codes, a narrow band of them, the extremes by chance, the lowest, the highest."""
+    """Inputs of a graph: random codes in bands of several widths, the extremes by chance, the lowest, the highest."""
     rng = np.random.default_rng(seed)
-    drawn: list[list[np.ndarray]] = []
-    for draw in (lambda shape: rng.integers(-128, 128, shape), lambda shape: rng.integers(-128, 128, shape),
-                 lambda shape: rng.normal(0, 12, shape).round(), lambda shape: rng.choice([-128, 127], shape),
-                 lambda shape: np.full(shape, -128), lambda shape: np.full(shape, 127)):
-        drawn.append([np.clip(draw(graph.values[i].shape), -128, 127).astype(np.int8) for i in graph.inputs])
-    return drawn
+
+    def band(width: float) -> list[np.ndarray]:
+        return [rng.normal(rng.integers(-90, 91), width, graph.values[i].shape) for i in graph.inputs]
+
+    drawn = [[rng.integers(-128, 128, graph.values[i].shape) for i in graph.inputs], band(74), band(40), band(12),
+             [rng.choice([-128, 127], graph.values[i].shape) for i in graph.inputs],
+             *([np.full(graph.values[i].shape, code) for i in graph.inputs] for code in (-128, 127))]
+    return [[np.clip(np.round(x), -128, 127).astype(np.int8) for x in arrays] for arrays in drawn]
 
 
 def assert_same(before: Graph, after: Graph, *, varied: bool = True) -> np.ndarray:
