@@ -18,10 +18,10 @@ _ALLOCATED = 2  # SHF_ALLOC: it takes memory on the chip
 class ImageSizes:
     """Bytes of an image by what they are for.
 
-    ``code`` holds the model's functions, their constants and what it needs of the C library, and its
-    ``tables`` (for requantisation and lookups, counted in both); ``weights`` its int8 weights and
-    biases; ``static_ram`` its variables (the arena is the caller's and not among
-    them). ``harness`` is tfser's own program around the model, not part of any of these.
+    ``code`` holds the model's functions, their constants and what it needs of the C library;
+    ``tables`` its parameters of requantisation and its lookups; ``weights`` its int8 weights and
+    biases; ``static_ram`` its variables (the arena is the caller's and not among them). ``harness``
+    is tfser's own program around the model. Each byte is in one of them.
     """
 
     code: int
@@ -32,7 +32,7 @@ class ImageSizes:
 
 
 #: Sections of firmware_gen/image/boards/sections.ld.
-_PARTS = ((".text", ".rodata", ".tables"), (".tables",), (".weights",), (".data", ".bss"), (".vectors", ".harness"))
+_PARTS = ((".text", ".rodata"), (".tables",), (".weights",), (".data", ".bss"), (".vectors", ".harness"))
 
 
 def image_sizes(content: bytes) -> ImageSizes:

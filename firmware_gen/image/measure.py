@@ -21,7 +21,7 @@ class Measured:
 
     @staticmethod
     def of_image(image: bytes) -> Measured:
-        """What stands in the ELF file. Tables are a part of the code's bytes."""
+        """What stands in the ELF file."""
         sizes = image_sizes(image)
         return Measured({"flash_code_bytes": sizes.code, "flash_tables_bytes": sizes.tables,
                          "flash_weights_bytes": sizes.weights, "static_ram_bytes": sizes.static_ram,

@@ -14,7 +14,7 @@ typedef struct {
     uint32_t less;
     int32_t doubled;
     int32_t line, column;           /* the next output pixel */
-    int32_t window_from, window_to; /* rows of its window inside of the input, at least one */
+    int32_t window_from, window_to; /* rows of its window inside of the input */
     const int8_t *first_row;        /* the first of them */
 } tfser_conv;
 
@@ -26,20 +26,28 @@ typedef struct {
     int32_t at;
 } tfser_taps;
 
-/* Bytes of runs next to each other; memcpy is a loop over bytes in some libraries. */
-static void tfser_conv_copy(int8_t *to, const int8_t *from, int32_t run, int32_t pitch, int32_t runs) {
+/* `runs` runs of `run` bytes; memcpy is a loop over bytes in some libraries. */
+static void tfser_conv_copy(int8_t *to, int32_t to_pitch, const int8_t *from, int32_t from_pitch, int32_t run,
+                            int32_t runs) {
     for (; runs > 0; runs--) {
-        const int8_t *end = to + run;
-        const int8_t *x = from;
-        for (; end - to >= 4; to += 4) {
-            const uint32_t word = tfser_pairs_load(x);
-            (void)memcpy(to, &word, sizeof word);
-            x += 4;
+        int32_t k = 0;
+        for (; k + 4 <= run; k += 4) {
+            const uint32_t word = tfser_pairs_load(from + k);
+            (void)memcpy(to + k, &word, sizeof word);
         }
-        while (to != end) {
-            *to++ = *x++;
+        for (; k < run; k++) {
+            to[k] = from[k];
         }
-        from += pitch;
+        to += to_pitch;
+        from += from_pitch;
+    }
+}
+
+/* Zero points for `count` bytes and up to three more. */
+static void tfser_conv_fill(const tfser_conv *conv, int8_t *to, int32_t count) {
+    const uint32_t word = ((uint32_t)conv->layer->input_zero_point & 0xFFu) * 0x01010101u;
+    for (int32_t k = 0; k < count; k += 4) {
+        (void)memcpy(to + k, &word, sizeof word);
     }
 }
 
@@ -48,7 +56,7 @@ static void tfser_taps_inside(const tfser_conv *conv, tfser_taps *taps, const in
     if (taps->patch == 0) {
         tfser_pairs_widen(conv->layer, taps->wide, taps->at, from, count);
     } else {
-        tfser_conv_copy(taps->patch + taps->at, from, count, 0, 1);
+        tfser_conv_copy(taps->patch + taps->at, 0, from, 0, count, 1);
     }
     taps->at += count;
 }
@@ -61,10 +69,7 @@ static void tfser_taps_outside(const tfser_conv *conv, tfser_taps *taps, int32_t
     if (taps->patch == 0) {
         tfser_pairs_clear(taps->wide, taps->at, count);
     } else {
-        int8_t *to = taps->patch + taps->at;
-        for (int32_t i = 0; i < count; i++) {
-            to[i] = (int8_t)conv->layer->input_zero_point;
-        }
+        (void)memset(taps->patch + taps->at, conv->layer->input_zero_point, (size_t)count);
     }
     taps->at += count;
 }
@@ -93,27 +98,37 @@ static void tfser_taps_row(const tfser_conv *conv, tfser_taps *taps, const int8_
     }
 }
 
-/* All taps of an output pixel of whose window no column is outside of the input, to a widened row. */
-static void tfser_conv_whole(const tfser_conv *conv, int32_t left, uint32_t *wide, int8_t *patch) {
+/* All taps of an output pixel to a widened row, where those of a row of the window are in whole words and none is
+ * outside of the input. */
+static void tfser_conv_whole(const tfser_conv *conv, int32_t left, uint32_t *wide) {
     const int32_t from = conv->window_from * conv->run;
-    const int32_t runs = conv->window_to - conv->window_from;
     const int32_t end = conv->window_to * conv->run;
-    const int8_t *x = conv->first_row + left * conv->pixel_stride;
-    tfser_taps taps = {wide, conv->run % 4 == 0 ? 0 : patch, 0};
-    tfser_taps_outside(conv, &taps, from);
-    if (taps.patch == 0) {
-        if (runs > 0) {
-            tfser_pairs_runs(conv->less, conv->doubled, wide + from / 2 * TFSER_PAIRS_STEP, x, conv->run, conv->pitch,
-                             runs);
-        }
-    } else {
-        tfser_conv_copy(patch + from, x, conv->run, conv->pitch, runs);
+    if (from != 0) {
+        tfser_pairs_clear(wide, 0, from);
     }
-    taps.at = end;
-    tfser_taps_outside(conv, &taps, conv->layer->depth - end);
-    if (taps.patch != 0) {
-        tfser_pairs_widen(conv->layer, wide, 0, patch, conv->layer->depth);
+    if (from != end) { /* taps apart may be above and below of a low input */
+        tfser_pairs_runs(conv->less, conv->doubled, wide + from / 2 * TFSER_PAIRS_STEP,
+                         conv->first_row + left * conv->pixel_stride, conv->run, conv->pitch,
+                         conv->window_to - conv->window_from);
     }
+    if (end != conv->layer->depth) {
+        tfser_pairs_clear(wide, end, conv->layer->depth - end);
+    }
+}
+
+/* The same where they are not in whole words, or where columns are outside. */
+static void tfser_conv_clipped(const tfser_conv *conv, int32_t left, uint32_t *wide, int8_t *patch) {
+    const tfser_window *window = conv->window;
+    const int32_t before = left < 0 ? -left : 0; /* at most the width: no output pixel lies wholly outside */
+    const int32_t beyond = left + window->kernel_width - window->input_width;
+    const int32_t columns = window->kernel_width - before - (beyond > 0 ? beyond : 0);
+    if (conv->window_to - conv->window_from != window->kernel_height || columns != window->kernel_width) {
+        tfser_conv_fill(conv, patch, conv->layer->depth);
+    }
+    tfser_conv_copy(patch + conv->window_from * conv->run + before * window->input_channels, conv->run,
+                    conv->first_row + (left + before) * conv->pixel_stride, conv->pitch,
+                    columns * window->input_channels, conv->window_to - conv->window_from);
+    tfser_pairs_widen(conv->layer, wide, 0, patch, conv->layer->depth);
 }
 
 /* The same where columns are outside or apart. */
@@ -134,15 +149,17 @@ static void tfser_conv_pixel(const tfser_conv *conv, int32_t left, uint32_t *wid
 /* Which rows of the window that begins at row `top` are inside of the input. */
 static void tfser_conv_rows_of(tfser_conv *conv, int32_t top) {
     const tfser_window *window = conv->window;
-    conv->window_from = 0;
-    conv->window_to = window->kernel_height;
-    while (top + conv->window_from * window->dilation_height < 0) {
-        conv->window_from++;
+    int32_t from = 0;
+    int32_t to = window->kernel_height;
+    while (from < to && top + from * window->dilation_height < 0) {
+        from++;
     }
-    while (top + (conv->window_to - 1) * window->dilation_height >= window->input_height) {
-        conv->window_to--;
+    while (from < to && top + (to - 1) * window->dilation_height >= window->input_height) {
+        to--;
     }
-    const int32_t y = top + conv->window_from * window->dilation_height;
+    const int32_t y = from < to ? top + from * window->dilation_height : 0;
+    conv->window_from = from;
+    conv->window_to = to;
     conv->first_row = conv->input + y * window->input_width * conv->pixel_stride;
 }
 
@@ -151,8 +168,11 @@ static void tfser_conv_pixels(tfser_conv *conv, int32_t count, uint32_t *wide, i
     const tfser_window *window = conv->window;
     for (int32_t r = 0; r < count; r++) {
         const int32_t left = conv->column * window->stride_width - window->pad_left;
-        if (conv->together != 0 && left >= 0 && left + window->kernel_width <= window->input_width) {
-            tfser_conv_whole(conv, left, wide + r, patch);
+        const int inside = left >= 0 && left + window->kernel_width <= window->input_width;
+        if (conv->together != 0 && inside && conv->run % 4 == 0) {
+            tfser_conv_whole(conv, left, wide + r);
+        } else if (conv->together != 0 && patch != 0) {
+            tfser_conv_clipped(conv, left, wide + r, patch);
         } else {
             tfser_conv_pixel(conv, left, wide + r, patch);
         }
@@ -170,7 +190,7 @@ void tfser_conv_pairs_s8(const tfser_dense *layer, const tfser_window *window, c
                          int8_t *output, int32_t output_stride, void *scratch) {
     const int32_t words = (layer->depth + 3) & -4;
     int8_t *patch = window->input_channels % 4 != 0 ? (int8_t *)scratch + 2 * TFSER_PAIRS_STEP * words : 0;
-    tfser_conv conv;
+    tfser_conv conv = {0};
     conv.layer = layer;
     conv.window = window;
     conv.input = input;

@@ -35,9 +35,10 @@ typedef struct {
 } tfser_dense;
 
 /* x row r at input + r * input_stride, y row r at output + r * output_stride (bytes); elements of a
- * row are contiguous. scratch: firmware_gen.plan.scratch, aligned to 8 (pairs) or 16 (rows).
- * Rows are read into scratch before the outputs of the same rows are written, in blocks of at most
- * 4 in ascending order. */
+ * row are contiguous. weights are aligned to 4. scratch: firmware_gen.plan.scratch, aligned to 8
+ * (pairs) or 16 (rows); pairs form: twice as much on Thumb-2 cores without SMLAD. Rows are taken in
+ * blocks of at most 4 in ascending order. Outputs must not lie on rows of the same block, nor of a
+ * later one. */
 void tfser_dense_pairs_s8(const tfser_dense *layer, const int8_t *weights, const int32_t *bias, const int8_t *input,
                           int32_t input_stride, int32_t rows, int8_t *output, int32_t output_stride, void *scratch);
 void tfser_dense_rows_s8(const tfser_dense *layer, const int8_t *weights, const int32_t *bias, const int8_t *input,

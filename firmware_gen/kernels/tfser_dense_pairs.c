@@ -123,8 +123,8 @@ static int32_t tfser_row_total(uint32_t less, const int8_t *row, int32_t fours) 
 
 #if defined(TFSER_SMLAD) || defined(TFSER_MLA)
 /* One row with all outputs but a last one without a partner: how many. */
-__attribute__((noinline)) static int32_t tfser_row_twos(const tfser_dense *layer, const int8_t *weights, const int32_t *bias, const int8_t *row,
-                              int8_t *output) {
+__attribute__((noinline)) static int32_t tfser_row_twos(const tfser_dense *layer, const int8_t *weights,
+                                                        const int32_t *bias, const int8_t *row, int8_t *output) {
     const int32_t fours = layer->depth / 4;
     const int32_t twos = layer->outputs & -2;
     const uint32_t less = tfser_row_less(layer);

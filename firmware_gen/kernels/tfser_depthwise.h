@@ -19,10 +19,12 @@
 #define TFSER_THUMB 1
 #endif
 
+#define TFSER_BIASES 4 /* copies of the bias, for as many sums */
+
 /* Sums of rows of outputs. */
 typedef struct {
     const int16_t *x;        /* the first tap of the first output, aligned to 4 */
-    const int32_t *weights;  /* the bias, then the taps row by row */
+    const int32_t *weights;  /* TFSER_BIASES times the bias, then the taps row by row */
     int32_t row;             /* bytes between what rows of taps read */
     int32_t *sums;
     int32_t rows, next;      /* rows of outputs, and bytes between what they read */

@@ -111,8 +111,10 @@ static TFSER_APART void tfser_strip(tfser_depthwise *of, int32_t n, const int8_t
     const int32_t at = layer->per_channel != 0 ? n : 0;
     /* The zero point is in the plane: take back what it contributes. */
     const int32_t sum = tfser_taps(of, weights);
-    of->weights[0] =
-        (int32_t)((uint32_t)bias * (uint32_t)of->scale - (uint32_t)layer->input_zero_point * (uint32_t)sum);
+    const uint32_t start = (uint32_t)bias * (uint32_t)of->scale - (uint32_t)layer->input_zero_point * (uint32_t)sum;
+    for (int32_t i = 0; i < TFSER_BIASES; i++) {
+        of->weights[i] = (int32_t)start;
+    }
     of->codes.multiplier = layer->multiplier[at];
     of->codes.factor = (int32_t)((uint32_t)1 << ((32 + layer->shift[at]) & 31)) + 1;
 #if TFSER_PHASED
@@ -230,7 +232,7 @@ static void tfser_divide_scratch(tfser_depthwise *of, void *scratch) {
     of->strips = of->outputs < of->down.outputs;
     of->rows = (of->outputs - 1) * of->down.stride + span;
     of->weights = scratch;
-    of->sums.sums = of->weights + 2 + 2 * of->down.kernel * tfser_tap_pairs(of);
+    of->sums.sums = of->weights + TFSER_BIASES + 2 * of->down.kernel * tfser_tap_pairs(of);
     const int32_t width = (of->along.outputs + of->phases - 1) / of->phases;
     of->plane = (int16_t *)(void *)(of->sums.sums + tfser_least(of->outputs * ((width + 3) & -4), TFSER_HELD));
 }

@@ -7,9 +7,9 @@
 #if !defined(TFSER_SMMULR)
 
 /* 3 x 3 taps: a row of taps in r6, r7, r8, a column in r4. */
-#define TFSER_TAPS_0 "add r5, r10, #4\n ldm r5, {r6, r7, r8}\n"
-#define TFSER_TAPS_1 "add r5, r10, #16\n ldm r5, {r6, r7, r8}\n"
-#define TFSER_TAPS_2 "add r5, r10, #28\n ldm r5, {r6, r7, r8}\n"
+#define TFSER_TAPS_0 "add r5, r10, #16\n ldm r5, {r6, r7, r8}\n"
+#define TFSER_TAPS_1 "add r5, r10, #28\n ldm r5, {r6, r7, r8}\n"
+#define TFSER_TAPS_2 "add r5, r10, #40\n ldm r5, {r6, r7, r8}\n"
 #define TFSER_FOUR_OF_3(bias) \
     "ldrsh r4, [r9, #10]\n" \
     "mla r3, r4, r8, " bias("r3") \
@@ -158,7 +158,7 @@
     "ssat " sum ", #8, " sum "\n"
 
 static inline int32_t tfser_tap(const tfser_depthwise *of, int32_t ky, int32_t kx) {
-    return of->weights[1 + ky * of->along.kernel + kx];
+    return of->weights[TFSER_BIASES + ky * of->along.kernel + kx];
 }
 
 /* Turns of the assembly in a row of taps, and how many taps are left. */
@@ -170,7 +170,7 @@ static inline void tfser_count_turns(tfser_depthwise *of) {
 
 /* Taps to scratch; gives their sum; all times `scale`. */
 static inline int32_t tfser_load_taps(const tfser_depthwise *of, const int8_t *weights) {
-    int32_t *to = of->weights + 1;
+    int32_t *to = of->weights + TFSER_BIASES;
     int32_t sum = 0;
     for (int32_t ky = of->down.kernel; ky > 0; ky--, weights += of->down.weight_step) {
         const int8_t *from = weights;

@@ -10,9 +10,9 @@
 #if defined(TFSER_SMMULR)
 
 /* 3 x 3 taps: r7 (w0, w1) and r8 (w1, w2) of a row of taps, columns in r4, r5, r6. */
-#define TFSER_TAPS_0 "ldrd r7, r8, [r10, #8]\n"
-#define TFSER_TAPS_1 "ldrd r7, r8, [r10, #24]\n"
-#define TFSER_TAPS_2 "ldrd r7, r8, [r10, #40]\n"
+#define TFSER_TAPS_0 "ldrd r7, r8, [r10, #20]\n"
+#define TFSER_TAPS_1 "ldrd r7, r8, [r10, #36]\n"
+#define TFSER_TAPS_2 "ldrd r7, r8, [r10, #52]\n"
 #define TFSER_FOUR_OF_3(bias)        \
     "ldm r9, {r4, r5, r6}\n"         \
     "smlatb r1, r4, r7, " bias("r1") \
@@ -98,8 +98,12 @@
     "ssat " sum ", #8, " sum "\n"
 
 static inline int32_t tfser_tap(const tfser_depthwise *of, int32_t ky, int32_t kx) {
-    const int16_t *taps = (const int16_t *)(const void *)(of->weights + 2);
-    return taps[ky * 4 * tfser_tap_pairs(of) + kx / 2 * 4 + kx % 2];
+    const int32_t pair = of->weights[TFSER_BIASES + 2 * (ky * tfser_tap_pairs(of) + kx / 2) + 1];
+    return (int16_t)(uint16_t)((uint32_t)pair >> kx % 2 * 16);
+}
+
+static inline int32_t tfser_pair(int32_t first, int32_t second) {
+    return (int32_t)(((uint32_t)first & 0xFFFFu) | (uint32_t)second << 16);
 }
 
 /* Turns of the assembly in a row of taps, and whether it has a rest. */
@@ -112,17 +116,16 @@ static inline void tfser_count_turns(tfser_depthwise *of) {
 /* Taps to scratch; gives their sum; all times `scale`. */
 static inline int32_t tfser_load_taps(const tfser_depthwise *of, const int8_t *weights) {
     const int32_t column = of->along.weight_step, scale = of->scale;
-    int16_t *to = (int16_t *)(void *)(of->weights + 1);
+    int32_t *to = of->weights + TFSER_BIASES;
     int32_t sum = 0;
     for (int32_t ky = of->down.kernel; ky > 0; ky--, weights += of->down.weight_step) {
         const int8_t *from = weights;
         int32_t before = 0;
-        for (int32_t kx = of->along.kernel; kx >= 0; kx -= 2, from += 2 * column, to += 4) {
+        for (int32_t kx = of->along.kernel; kx >= 0; kx -= 2, from += 2 * column) {
             const int32_t first = kx > 0 ? from[0] * scale : 0, second = kx > 1 ? from[column] * scale : 0;
             sum += first + second;
-            to[0] = (int16_t)before;
-            to[1] = to[2] = (int16_t)first;
-            to[3] = (int16_t)second;
+            *to++ = tfser_pair(before, first);
+            *to++ = tfser_pair(first, second);
             before = second;
         }
     }

@@ -7,13 +7,13 @@ static int32_t tfser_taps(const tfser_depthwise *of, const int8_t *weights) {
 #if defined(TFSER_SMMULR)
     /* Only (w0, w1) and (w1, w2) of the words of a row are read. */
     const int32_t column = of->along.weight_step, scale = of->scale;
-    int32_t *to = of->weights + 2;
+    int32_t *to = of->weights + TFSER_BIASES + 1;
     int32_t sum = 0;
     for (int32_t ky = 0; ky < 3; ky++, weights += of->down.weight_step, to += 4) {
         const int32_t a = weights[0] * scale, b = weights[column] * scale, c = weights[2 * column] * scale;
         sum += a + b + c;
-        to[0] = (int32_t)(((uint32_t)a & 0xFFFFu) | (uint32_t)b << 16);
-        to[1] = (int32_t)(((uint32_t)b & 0xFFFFu) | (uint32_t)c << 16);
+        to[0] = tfser_pair(a, b);
+        to[1] = tfser_pair(b, c);
     }
     return sum;
 #else

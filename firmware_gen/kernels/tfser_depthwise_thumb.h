@@ -55,32 +55,30 @@
     "subs r4, #1\n"                                      \
     "strd r9, r4, [sp, #4]\n"                            \
     "bne 1b\n"
-/* A row of outputs, any taps: r12 weights, r11 columns. On the stack: where the block begins, its sums, blocks left; the
- * structure, rows of taps left. */
+/* A row of outputs, any taps: r12 weights, r11 columns. On the stack: where the block begins, its sums, blocks left; then
+ * the weights, rows of taps, turns, the rest, the gap; rows of taps left. */
 #define TFSER_SUMS_OF_ANY(some_taps, rest, advance) \
     "ldr r9, [r0]\n"                                \
     "ldr r12, [r0, #24]\n"                          \
     "ldr r11, [r0, #12]\n"                          \
+    "ldr r3, [r0, #4]\n"                            \
+    "add r4, r0, #32\n"                             \
+    "ldm r4, {r4, r5, r6, r7}\n"                    \
+    "push {r3, r4, r5, r6, r7, r8}\n"               \
     "1: push {r9, r11, r12}\n" /* a block */        \
-    "ldr lr, [sp, #12]\n"                           \
+    "ldrd r12, r4, [sp, #12]\n"                     \
     "mov r11, r9\n"                                 \
-    "ldr r12, [lr, #4]\n"                           \
-    "ldr r4, [lr, #32]\n"                           \
-    "ldr r0, [r12], #4\n"                           \
-    "mov r1, r0\n"                                  \
-    "mov r2, r0\n"                                  \
-    "mov r3, r0\n"                                  \
-    "2: str r4, [sp, #16]\n" /* a row of taps */    \
-    "ldr lr, [lr, #36]\n"                           \
+    "ldm r12!, {r0, r1, r2, r3}\n"                  \
+    "2: str r4, [sp, #32]\n" /* a row of taps */    \
+    "ldr lr, [sp, #20]\n"                           \
     "cmp lr, #0\n"                                  \
     "beq 4f\n"                                      \
     "3:\n" some_taps                                \
     "subs lr, #1\n"                                 \
     "bne 3b\n"                                      \
-    "4: ldr lr, [sp, #12]\n"                        \
-    "ldrd r4, r5, [lr, #40]\n"                      \
+    "4: ldrd r4, r5, [sp, #24]\n"                   \
     "cbz r4, 5f\n" rest                             \
-    "5: ldr r4, [sp, #16]\n"                        \
+    "5: ldr r4, [sp, #32]\n"                        \
     "add r11, r5\n"                                 \
     "subs r4, #1\n"                                 \
     "bne 2b\n"                                      \
@@ -88,7 +86,8 @@
     "add r9, #" advance "\n"                        \
     "subs r12, #1\n"                                \
     "stm r11!, {r0, r1, r2, r3}\n"                  \
-    "bne 1b\n"
+    "bne 1b\n"                                      \
+    "add sp, #24\n"
 
 /* Codes of doubled sums, right in [2, 12], limits -128 and 127. With y = (2 * sum * multiplier + 2^31) >> 32 and factor =
  * 2^(32 - right) + 1, (y * factor + 2^31) >> 32 is y / 2^right to nearest: what the factor has above 2^(32 - right) takes

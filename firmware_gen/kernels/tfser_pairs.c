@@ -10,22 +10,24 @@ void tfser_pairs_clear(uint32_t *wide, int32_t at, int32_t count) {
     }
 }
 
-void tfser_pairs_widen(const tfser_dense *layer, uint32_t *wide, int32_t at, const int8_t *from, int32_t count) {
+/* The last one to three elements of a row. */
+static inline void tfser_pairs_rest(const tfser_dense *layer, uint32_t *to, const int8_t *from, int32_t count) {
     const int32_t less = layer->input_zero_point;
     const int32_t factor = 1 + tfser_pairs_doubled(layer);
+    tfser_pairs_put(to, (from[0] - less) * factor, count > 1 ? (from[count - 1] - less) * factor : 0);
+    if (count == 3) {
+        tfser_pairs_put(to + TFSER_PAIRS_STEP, (from[1] - less) * factor, 0);
+    }
+}
+
+void tfser_pairs_widen(const tfser_dense *layer, uint32_t *wide, int32_t at, const int8_t *from, int32_t count) {
     uint32_t *to = wide + at / 2 * TFSER_PAIRS_STEP;
     const int32_t whole = count & -4;
     if (whole != 0) {
-        tfser_pairs_runs(tfser_pairs_less(layer), factor - 1, to, from, whole, whole, 1);
-        from += whole;
-        to += whole / 2 * TFSER_PAIRS_STEP;
-        count -= whole;
+        tfser_pairs_runs(tfser_pairs_less(layer), tfser_pairs_doubled(layer), to, from, whole, whole, 1);
     }
-    if (count > 0) {
-        tfser_pairs_put(to, (from[0] - less) * factor, count > 1 ? (from[count - 1] - less) * factor : 0);
-    }
-    if (count == 3) {
-        tfser_pairs_put(to + TFSER_PAIRS_STEP, (from[1] - less) * factor, 0);
+    if (whole != count) {
+        tfser_pairs_rest(layer, to + whole / 2 * TFSER_PAIRS_STEP, from + whole, count - whole);
     }
 }
 
@@ -44,11 +46,14 @@ __attribute__((naked, noinline)) void tfser_pairs_four_rows(uint32_t *to __attri
         "push {r4-r11, lr}\n ldr r5, [sp, #36]\n add lr, r1, r3, lsl #2\n"
         "mov r4, r2\n add r2, r1, r4\n add r3, r2, r4\n add r4, r3, r4\n cmp r1, lr\n beq 2f\n"
         "1: ldr r6, [r1], #4\n ldr r7, [r2], #4\n ldr r8, [r3], #4\n ldr r9, [r4], #4\n"
-        "sxtab16 r10, r5, r6\n sxtab16 r11, r5, r7\n" TFSER_DOUBLE("r10") TFSER_DOUBLE("r11") "strd r10, r11, [r0], #8\n"
-        "sxtab16 r10, r5, r8\n sxtab16 r11, r5, r9\n" TFSER_DOUBLE("r10") TFSER_DOUBLE("r11") "strd r10, r11, [r0], #8\n"
+        "sxtab16 r10, r5, r6\n sxtab16 r11, r5, r7\n" TFSER_DOUBLE("r10") TFSER_DOUBLE("r11")
+        "strd r10, r11, [r0], #8\n"
+        "sxtab16 r10, r5, r8\n sxtab16 r11, r5, r9\n" TFSER_DOUBLE("r10") TFSER_DOUBLE("r11")
+        "strd r10, r11, [r0], #8\n"
         "sxtab16 r6, r5, r6, ror #8\n sxtab16 r7, r5, r7, ror #8\n"
         "sxtab16 r8, r5, r8, ror #8\n sxtab16 r9, r5, r9, ror #8\n"
-        TFSER_DOUBLE("r6") TFSER_DOUBLE("r7") TFSER_DOUBLE("r8") TFSER_DOUBLE("r9") "stm r0!, {r6-r9}\n cmp r1, lr\n bne 1b\n"
+        TFSER_DOUBLE("r6") TFSER_DOUBLE("r7") TFSER_DOUBLE("r8") TFSER_DOUBLE("r9")
+        "stm r0!, {r6-r9}\n cmp r1, lr\n bne 1b\n"
         "2: pop {r4-r11, pc}\n");
 }
 #elif defined(TFSER_MLA)
@@ -73,15 +78,21 @@ __attribute__((naked, noinline)) void tfser_pairs_four_rows(uint32_t *to __attri
 
 void tfser_pairs_widen_rows(const tfser_dense *layer, uint32_t *wide, const int8_t *input, int32_t stride,
                             int32_t count) {
-    int32_t at = 0;
 #if defined(TFSER_SMLAD) || defined(TFSER_MLA)
     if (count == TFSER_PAIRS_ROWS && layer->narrow != 0) {
-        at = layer->depth & -4;
-        tfser_pairs_four_rows(wide, input, stride, at / 4, tfser_pairs_less(layer));
+        const int32_t whole = layer->depth & -4;
+        tfser_pairs_four_rows(wide, input, stride, whole / 4, tfser_pairs_less(layer));
+        wide += whole / 2 * TFSER_PAIRS_STEP;
+        input += whole;
+        for (int32_t r = 0; r < count && whole != layer->depth; r++) {
+            tfser_pairs_rest(layer, wide + r, input, layer->depth - whole);
+            input += stride;
+        }
+        return;
     }
 #endif
-    for (int32_t r = 0; r < count && at < layer->depth; r++) {
-        tfser_pairs_widen(layer, wide + r, at, input + at, layer->depth - at);
+    for (int32_t r = 0; r < count; r++) {
+        tfser_pairs_widen(layer, wide + r, 0, input, layer->depth);
         input += stride;
     }
 }

@@ -1,12 +1,13 @@
 /* Blocks of the pairs form in assembly: four widened rows times two outputs at a time (tfser_pairs.h).
  *
- * Loops (tfser_pairs_smlad.h, tfser_pairs_mla.h) are unrolled and entered in their midst where the depth is not in whole
- * rounds. Of joined weights sum_b is a difference, shifted by 8, exact where |doubled sum_b| < 2^23.
+ * Loops (tfser_pairs_smlad.h, tfser_pairs_mla.h) are unrolled and entered in their midst where the depth is not in
+ * whole rounds. Of joined weights sum_b is a difference, shifted by 8, exact where |doubled sum_b| < 2^23. A sum may
+ * leave int32 on the way; only the last one must not.
  * Codes: twice the sum was taken, so that the upper word of its product with the multiplier, rounded, is (acc *
- * multiplier + 2^30) >> 31. The output's zero point and a half are added, shifted left by n - 1: (2 * zero_point + 1) <<
- * (n - 1), n = -shift; then the sum's sign, by which the shift right by n rounds ties away from zero. (A negative sum
- * whose product rounds to 0 leaves a half less 1, which is 0 after the shift.) ASR shifts by n - 1, SSAT by the last bit
- * and saturates. */
+ * multiplier + 2^30) >> 31. The output's zero point and a half are added, shifted left by n - 1: (2 * zero_point + 1)
+ * << (n - 1), n = -shift; then the sum's sign, by which the shift right by n rounds ties away from zero. (A negative
+ * sum whose product rounds to 0 leaves a half less 1, which is 0 after the shift.) ASR shifts by n - 1, SSAT by the
+ * last bit and saturates. */
 #include "tfser_pairs.h"
 #include "tfser_requantize.h"
 
@@ -18,28 +19,28 @@
 
 #if defined(TFSER_SMLAD) || defined(TFSER_MLA)
 
-enum { PER_OUTPUT, PER_TENSOR, SUMS };
+enum { PER_OUTPUT, PER_TENSOR, SUMS, PER_OUTPUT_TWO };
 enum { NO_LIMITS, LIMITS, TABLE };
 
 /* What the assembly keeps on its stack, at these offsets. */
 typedef struct {
-    uint32_t start[8];     /* 0: what the sums begin with */
-    int8_t *output;        /* 32 */
-    int32_t row[3];        /* 36: rows 1 to 3 from row 0 */
-    const int8_t *end;     /* 48: of the outputs of row 0 */
-    const int8_t *weights; /* 52 */
-    const uint32_t *wide;   /* 56 */
+    uint32_t start[8];        /* 0: what the sums begin with */
+    int8_t *output;           /* 32 */
+    int32_t row[3];           /* 36: rows 1 to 3 from row 0; rows that are not wanted lie on the last that is */
+    const int8_t *end;        /* 48: of the outputs of row 0 */
+    const int8_t *weights;    /* 52 */
+    const uint32_t *wide;     /* 56 */
     const uint32_t *wide_end; /* 60 */
-    uint32_t factor[2];    /* 64: addresses of shift and multiplier; the multiplier, twice; address of the sums */
-    int32_t zero_point;    /* 72: 2 * output_zero_point + 1 */
-    int32_t shifts;        /* 76: n - 1 in the lowest byte and in the next */
-    const int32_t *bias;   /* 80 */
-    const int8_t *table;   /* 84: entry of code 0 */
-    int32_t low, high;     /* 88, 92 */
-    uint32_t entry;        /* 96: bytes from the loop's first entry; then the address */
-    int32_t scaling;       /* 100: PER_OUTPUT, ...; then the address */
-    int32_t limits;        /* 104: NO_LIMITS, ...; then the address */
-    int32_t joined;        /* 108: 0, 1, or 2 for two rows; then the address of the loop's entry, after the bias */
+    uint32_t factor[2];       /* 64: addresses of shift and multiplier; the multiplier, twice; address of the sums */
+    int32_t zero_point;       /* 72: 2 * output_zero_point + 1 */
+    int32_t shifts;           /* 76: n - 1 in the lowest byte and in the next */
+    const int32_t *bias;      /* 80 */
+    const int8_t *table;      /* 84: entry of code 0 */
+    int32_t low, high;        /* 88, 92 */
+    uint32_t entry;           /* 96: bytes from the loop's first entry; then its address, or that of the bias */
+    int32_t scaling;          /* 100: PER_OUTPUT, ...; then the address */
+    int32_t limits;           /* 104: NO_LIMITS, ...; then the address */
+    int32_t joined;           /* 108: 0, 1, or 2 for two rows; then the address of the loop's entry */
 } tfser_pairs_job;
 
 _Static_assert(sizeof(tfser_pairs_job) == 112, "offsets in the assembly");
@@ -51,32 +52,44 @@ void tfser_pairs_run(const tfser_pairs_job *job);
     "adr.w r5, " none "f\n cbz " register ", 1f\n adr.w r5, " one "f\n cmp " register ", #1\n beq 1f\n"                \
     "adr.w r5, " two "f\n 1: orr r5, r5, #1\n str r5, [sp, #" place "]\n"
 
-/* All pairs of outputs, or with SUMS the first. 10: next pair, 11 to 13: bias, 60 to 64: codes, 70: store, 71: limits,
- * 72: table. */
+/* Next pair: r2 and r12 its multipliers, r3 its n - 1 in two bytes, r0 the zero point. */
+#define FACTORS                                                                                                        \
+    "ldrd r0, r1, [sp, #64]\n ldrh r3, [r0], #2\n ldrd r2, r12, [r1], #8\n strd r0, r1, [sp, #64]\n"                   \
+    "ldr r0, [sp, #72]\n mvn r3, r3\n"
+
+/* All pairs of outputs, or with SUMS the first. 10: next pair, 11 to 13: bias, 20 to 33: sums, 60 to 65: codes,
+ * 70: store, 71: limits, 72: table. Rows are stored from the last to the first. */
 __attribute__((naked, noinline)) void tfser_pairs_run(const tfser_pairs_job *job __attribute__((unused))) {
     __asm__ volatile(
         ".p2align 2\n push {r4-r11, lr}\n sub sp, sp, #112\n mov r12, sp\n" /* ADR counts from whole words */
         "ldm r0!, {r1-r11, lr}\n stm r12!, {r1-r11, lr}\n ldm r0!, {r1-r11, lr}\n stm r12!, {r1-r11, lr}\n"
         "ldm r0, {r1-r4}\n"
-        "adr.w r5, 20f\n cbz r4, 1f\n adr.w r5, 30f\n cmp r4, #1\n beq 1f\n adr.w r5, 32f\n 1: add r5, r5, r1\n orr r5, r5, #1\n str r5, [sp, #108]\n"
+        "adr.w r5, 20f\n cbz r4, 1f\n adr.w r5, 30f\n cmp r4, #1\n beq 1f\n adr.w r5, 32f\n"
+        "1: add r5, r5, r1\n orr r5, r5, #1\n str r5, [sp, #108]\n"
         "ldr r6, [sp, #80]\n cbz r6, 2f\n adr.w r5, 11f\n cbz r4, 1f\n adr.w r5, 12f\n 1: orr r5, r5, #1\n"
-        "2: str r5, [sp, #96]\n" CHOOSE("r2", "60", "63", "64", "100") CHOOSE("r3", "70", "71", "72", "104")
+        "2: str r5, [sp, #96]\n" CHOOSE("r2", "60", "63", "64", "100")
+        "cmp r2, #3\n bne 1f\n adr.w r5, 65f\n orr r5, r5, #1\n str r5, [sp, #100]\n 1:\n" CHOOSE("r3", "70", "71", "72", "104")
         "10: ldm sp, {r4-r11}\n ldrd r0, r1, [sp, #52]\n ldr pc, [sp, #96]\n"
         "11: ldr r12, [sp, #80]\n ldrd r2, r3, [r12], #8\n b 13f\n"
         "12: ldr r12, [sp, #80]\n ldrd r2, r3, [r12], #8\n add r3, r2, r3, lsl #8\n"
         "13: str r12, [sp, #80]\n .irp r,4,5,6,7\n add r\\r, r\\r, r2, lsl #1\n .endr\n"
         ".irp r,8,9,10,11\n add r\\r, r\\r, r3, lsl #1\n .endr\n ldr pc, [sp, #108]\n"
         PLAIN_LOOP "ldr pc, [sp, #100]\n"
-        TWO_LOOP "b 33f\n" JOINED_LOOP "33: sub r8, r8, r4\n sub r9, r9, r5\n sub r10, r10, r6\n sub r11, r11, r7\n"
+        TWO_LOOP "sub r8, r8, r4\n sub r9, r9, r5\n asr r8, r8, #8\n asr r9, r9, #8\n ldr pc, [sp, #100]\n"
+        JOINED_LOOP "sub r8, r8, r4\n sub r9, r9, r5\n sub r10, r10, r6\n sub r11, r11, r7\n"
         ".irp r,8,9,10,11\n asr r\\r, r\\r, #8\n .endr\n ldr pc, [sp, #100]\n"
-        "60: ldrd r0, r1, [sp, #64]\n ldrh r3, [r0], #2\n ldrd r2, r12, [r1], #8\n strd r0, r1, [sp, #64]\n"
-        "ldr r0, [sp, #72]\n mvn r3, r3\n"
-        "61: lsl r1, r0, r3\n" CODES("4,5,6,7", "r2") "lsr r3, r3, #8\n" CODES_RESTORE "lsl r1, r0, r3\n" CODES("8,9,10,11", "r12")
+        "60: " FACTORS "61: lsl r1, r0, r3\n" CODES("4,5,6,7", "r2")
+        "lsr r3, r3, #8\n" CODES_RESTORE "lsl r1, r0, r3\n" CODES("8,9,10,11", "r12")
         "ldr pc, [sp, #104]\n"
         "70: add r12, sp, #32\n ldm r12, {r0, r1, r2, r3, r12}\n"
         "strb r7, [r0, r3]\n strb r6, [r0, r2]\n strb r5, [r0, r1]\n strb r4, [r0], #1\n"
         "strb r11, [r0, r3]\n strb r10, [r0, r2]\n strb r9, [r0, r1]\n strb r8, [r0], #1\n"
         "str r0, [sp, #32]\n cmp r0, r12\n bne.w 10b\n"
+        "add sp, sp, #112\n pop {r4-r11, pc}\n"
+        "65: " FACTORS "lsl r1, r0, r3\n" CODES("4,5", "r2")
+        "lsr r3, r3, #8\n" CODES_RESTORE "lsl r1, r0, r3\n" CODES("8,9", "r12")
+        "ldrd r0, r1, [sp, #32]\n ldr r12, [sp, #48]\n strb r5, [r0, r1]\n strb r4, [r0], #1\n"
+        "strb r9, [r0, r1]\n strb r8, [r0], #1\n str r0, [sp, #32]\n cmp r0, r12\n bne.w 10b\n"
         "add sp, sp, #112\n pop {r4-r11, pc}\n"
         "63: ldrd r2, r12, [sp, #64]\n ldrd r0, r3, [sp, #72]\n b 61b\n"
         "64: ldr r12, [sp, #64]\n stm r12, {r4-r11}\n add sp, sp, #112\n pop {r4-r11, pc}\n"
@@ -244,6 +257,9 @@ void tfser_pairs_block_asm(const tfser_dense *layer, const int8_t *weights, cons
     job.end = output + (layer->outputs & -2);
     job.weights = weights;
     job.bias = bias;
+    if (rows == 2 && job.scaling == PER_OUTPUT && job.limits == NO_LIMITS) {
+        job.scaling = PER_OUTPUT_TWO;
+    }
     if (layer->narrow == 0) {
         tfser_pairs_wide_sums(layer, bias, rows, output_stride, &job);
     } else if (layer->outputs > 1) {

@@ -7,7 +7,7 @@
 #ifndef TFSER_PAIRS_MLA_H
 #define TFSER_PAIRS_MLA_H
 
-#define JOINED_ROUND 16/* elements in a round of the loop */
+#define JOINED_ROUND 32 /* elements in a round of the loop */
 #define JOINED_ENTRY 48 /* bytes of code of one */
 #define TWO_ROUND 8
 #define TWO_ENTRY 28
@@ -20,10 +20,10 @@
     "mla r4, r2, r12, r4\n mla r8, r3, r12, r8\n mla r5, r2, lr, r5\n mla r9, r3, lr, r9\n ldrd r12, lr, [r1], #8\n"   \
     "mla r6, r2, r12, r6\n mla r10, r3, r12, r10\n mla r7, r2, lr, r7\n mla r11, r3, lr, r11\n"
 #define PLAIN_LOOP                                                                                                     \
-    "20: .rept 16\n ldrsb r2, [r0], #1\n ldrsb r3, [r0], #1\n" FOUR_ROWS ".endr\n"                                      \
+    "20: .rept 16\n ldrsb r2, [r0], #1\n ldrsb r3, [r0], #1\n" FOUR_ROWS ".endr\n"                                     \
     "ldr r12, [sp, #60]\n cmp r1, r12\n bne.w 20b\n str r0, [sp, #52]\n"
 #define JOINED_LOOP                                                                                                    \
-    "30: .rept 16\n ldrsb r2, [r0]\n ldrsh r3, [r0], #2\n" FOUR_ROWS ".endr\n"                                          \
+    "30: .rept 32\n ldrsb r2, [r0]\n ldrsh r3, [r0], #2\n" FOUR_ROWS ".endr\n"                                         \
     "ldr r12, [sp, #60]\n cmp r1, r12\n bne.w 30b\n str r0, [sp, #52]\n"
 /* Two rows. */
 #define TWO_LOOP                                                                                                       \

@@ -26,7 +26,7 @@
 #define WORDS "0,1,2,3,4,5,6,7,8,9,10,11,12,13,14"
 /* From each entry as many words of weights are fetched as are left of the round. */
 #define JOINED_LOOP                                                                                                    \
-    "30: .irp s," WORDS "\n vldm r0!, {s\\s-s15}\n str.w r0, [sp, #52]\n b.w 4\\s\\()f\n .endr\n"                        \
+    "30: .irp s," WORDS "\n vldm r0!, {s\\s-s15}\n str.w r0, [sp, #52]\n b.w 4\\s\\()f\n .endr\n"                      \
     "vldm r0!, {s15}\n str.w r0, [sp, #52]\n b.w 415f\n"                                                               \
     "31: ldr r0, [sp, #52]\n vldm r0!, {s0-s15}\n str r0, [sp, #52]\n"                                                 \
     ".irp s," WORDS ",15\n 4\\s: vmov r2, s\\s\n ldm r1!, {r0, r3, r12, lr}\n"                                         \

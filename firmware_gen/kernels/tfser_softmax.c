@@ -11,7 +11,7 @@
 
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && defined(__GNUC__) && defined(__OPTIMIZE__)
 #define SOFTMAX_DSP 1
-#elif defined(__thumb2__) && defined(__GNUC__)
+#elif defined(__thumb2__) && defined(__GNUC__) && defined(__OPTIMIZE__)
 #define SOFTMAX_LONG 1
 #endif
 
@@ -81,26 +81,28 @@ static inline uint32_t add_exp(uint32_t sum, int32_t e) {
 #endif
 }
 
-#if defined(SOFTMAX_DSP)
-/* Element i of four at x, which moves on, to the registers a to d: its exponential. */
-#define LOAD_EXPS                      \
-    "ldrsb %[a], [%[x]], #4\n"         \
-    "ldrsb %[b], [%[x], #-3]\n"        \
-    "ldrsb %[c], [%[x], #-2]\n"        \
-    "ldrsb %[d], [%[x], #-1]\n"        \
+#if defined(SOFTMAX_DSP) || defined(SOFTMAX_LONG)
+#define SOFTMAX_FOURS 1
+/* Of four elements at x, which moves on, the exponentials to the registers a to d. */
+#define LOAD_EXPS                          \
+    "ldrsb %[a], [%[x]], #4\n"             \
+    "ldrsb %[b], [%[x], #-3]\n"            \
+    "ldrsb %[c], [%[x], #-2]\n"            \
+    "ldrsb %[d], [%[x], #-1]\n"            \
     "ldr %[a], [%[exps], %[a], lsl #2]\n" \
     "ldr %[b], [%[exps], %[b], lsl #2]\n" \
     "ldr %[c], [%[exps], %[c], lsl #2]\n" \
     "ldr %[d], [%[exps], %[d], lsl #2]\n"
+#if defined(SOFTMAX_DSP)
+#define ADD_EXP(e) "smmlar %[sum], " e ", %[unit], %[sum]\n"
+#else
+#define ADD_EXP(e) "add " e ", " e ", #2048\n add %[sum], %[sum], " e ", lsr #12\n"
+#endif
 
 /* sum + the exponentials of `fours` times four elements, at least one. */
 static inline uint32_t add_fours(uint32_t sum, uintptr_t exps, int32_t fours, const int8_t *x) {
     uint32_t a, b, c, d;
-    __asm("1:\n" LOAD_EXPS
-          "smmlar %[sum], %[a], %[unit], %[sum]\n"
-          "smmlar %[sum], %[b], %[unit], %[sum]\n"
-          "smmlar %[sum], %[c], %[unit], %[sum]\n"
-          "smmlar %[sum], %[d], %[unit], %[sum]\n"
+    __asm("1:\n" LOAD_EXPS ADD_EXP("%[a]") ADD_EXP("%[b]") ADD_EXP("%[c]") ADD_EXP("%[d]")
           "subs %[fours], #1\n"
           "bne 1b\n"
           : [sum] "+r"(sum), [x] "+r"(x), [fours] "+r"(fours), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d)
@@ -113,7 +115,7 @@ static inline uint32_t add_fours(uint32_t sum, uintptr_t exps, int32_t fours, co
 static inline uint32_t sum_of_exps(uintptr_t exps, int32_t depth, const int8_t *x) {
     uint32_t sum = 0;
     int32_t k = 0;
-#if defined(SOFTMAX_DSP)
+#if defined(SOFTMAX_FOURS)
     if (depth >= 4) {
         k = depth & ~3;
         sum = add_fours(0, exps, depth / 4, x);
@@ -205,6 +207,36 @@ static inline void share_fours(const row_state *row, int32_t fours, const int8_t
                    : [x] "+r"(x), [y] "+r"(y), [fours] "+r"(fours), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c),
                      [d] "=&r"(d)
                    : [exps] "r"(row->exps), [r] "r"(row->reciprocal), [right] "r"(row->right)
+                   : "cc", "memory");
+}
+#elif defined(SOFTMAX_LONG)
+/* The code of an exponential. */
+#define SHARE(e, result)                           \
+    "mov %[low], #0x40000000\n"                    \
+    "mov " result ", %[rounding]\n"                \
+    "umlal %[low], " result ", %[r], " e "\n"      \
+    "lsr " result ", " result ", %[right]\n"
+static inline void share_fours(const row_state *row, int32_t fours, const int8_t *x, int8_t *y) {
+    uint32_t a, b, low, codes;
+    __asm volatile("1: ldrsb %[a], [%[x]], #4\n"
+                   "ldrsb %[b], [%[x], #-3]\n"
+                   "ldr %[a], [%[exps], %[a], lsl #2]\n"
+                   "ldr %[b], [%[exps], %[b], lsl #2]\n" SHARE("%[a]", "%[codes]") SHARE("%[b]", "%[a]")
+                   "orr %[codes], %[codes], %[a], lsl #8\n"
+                   "ldrsb %[b], [%[x], #-2]\n"
+                   "ldr %[b], [%[exps], %[b], lsl #2]\n" SHARE("%[b]", "%[a]")
+                   "orr %[codes], %[codes], %[a], lsl #16\n"
+                   "ldrsb %[b], [%[x], #-1]\n"
+                   "ldr %[b], [%[exps], %[b], lsl #2]\n" SHARE("%[b]", "%[a]")
+                   "orr %[codes], %[codes], %[a], lsl #24\n"
+                   "eor %[codes], %[codes], #0x80808080\n"
+                   "str %[codes], [%[y]], #4\n"
+                   "subs %[fours], #1\n"
+                   "bne 1b\n"
+                   : [x] "+r"(x), [y] "+r"(y), [fours] "+r"(fours), [a] "=&r"(a), [b] "=&r"(b), [low] "=&r"(low),
+                     [codes] "=&r"(codes)
+                   : [exps] "r"(row->exps), [r] "r"(row->reciprocal), [right] "r"(row->right),
+                     [rounding] "r"(row->rounding)
                    : "cc", "memory");
 }
 #else

@@ -143,8 +143,13 @@ def _rows_are_whole(graph: Graph, node: Node, domain: Domain) -> bool:
 
 
 def _matrix_fits(graph: Graph, layouts: Layouts, node: Node, domain: Domain) -> bool:
-    """One matrix an outer iteration: the second operand does not vary over the rows, save over M, which it has not."""
+    """One matrix an outer iteration: the second operand does not vary over the rows, save over M, which it has not.
+
+    M is never an outer loop, in which the matrix would be read, and packed, for every row again.
+    """
     shape = graph.values[node.output].shape
+    if len(domain.outer) > sum(size != 1 for size in shape[:-2]):
+        return False
     index = node.inputs[1]
     matrix = graph.values[index].shape
     strides = broadcast(matrix[:-2], layout_of(graph, layouts, index).strides[:-2], shape[:-2])

@@ -29,7 +29,7 @@ STYLE = """\
 .tfser-memory .input { fill: #7fb2e5; } .tfser-memory .output { fill: #79c79a; }
 .tfser-memory .value { fill: #c9d6e6; } .tfser-memory .scratch { fill: #f0c078; }
 .tfser-memory .packed { fill: #d8a3d0; }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   .tfser-memory { background: #11151b; }
   .tfser-memory text { fill: #e4e8ee; } .tfser-memory .soft { fill: #98a4b3; }
   .tfser-memory .grid { stroke: #2a323e; } .tfser-memory .limit { stroke: #e4e8ee; }

@@ -42,7 +42,7 @@ def depthwise_scratch(window: Window) -> int:
     row = phases * (pitch + pitch % 2)
     fit = PLANE_BYTES // (2 * row) - _reach(window, rows, 1)
     outputs = 1 if fit < 0 else min(fit // window.stride[rows] + 1, window.output[rows])
-    weights = 8 + window.kernel[rows] * (window.kernel[columns] // 2 + 1) * 8
+    weights = 16 + window.kernel[rows] * (window.kernel[columns] // 2 + 1) * 8
     width = -(-window.output[columns] // phases)
     sums = 4 * min(outputs * (-(-width // 4) * 4), SUMS)
     return -(-(weights + sums + 2 * _reach(window, rows, outputs) * row + OVERREAD_BYTES) // ALIGNMENT) * ALIGNMENT

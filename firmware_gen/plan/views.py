@@ -79,10 +79,19 @@ class _Search:
                 return False
         for at, node in enumerate(graph.nodes):
             touched = (*node.inputs, *node.outputs)
-            if at not in self.viewed and any(i in members for i in touched) and not isinstance(node.op, MOVEMENT) \
-                    and next(domains(graph, self.layouts, node), None) is None:
+            if at not in self.viewed and any(i in members for i in touched) and not self._can_run(node):
                 return False
         return True
+
+    def _can_run(self, node: Node) -> bool:
+        """Whether a node finds loops over its operands; a copy has them, save for a Reshape of strides to strides."""
+        if not isinstance(node.op, MOVEMENT):
+            return next(domains(self.graph, self.layouts, node), None) is not None
+        (source, *_), target = node.inputs, node.output
+        if not isinstance(node.op, Reshape) or self.graph.values[source].is_constant:
+            return True
+        x, y = self.graph.values[source].shape, self.graph.values[target].shape
+        return (reshape(x, self.layouts[source].strides, y) or reshape(y, self.layouts[target].strides, x)) is not None
 
 
 def spread(graph: Graph, links: list[Node], root: int) -> dict[int, Place] | None:

@@ -73,16 +73,15 @@ def measure(folder: BuildFolder) -> Sizes:
     constants = _figure(folder, "flash_weights_bytes", "packed weights and biases in the image",
                         estimate=sum(size.size_bytes for size in weights) if packed is None else packed,
                         by=f"constant tensors of {MODEL_FILE}" if packed is None else "those of the generated C")
-    code = _figure(folder, "flash_code_bytes", "code and tables in the image", estimate=CODE_BYTES + (tables or 0),
-                   by=f"tables, and {CODE_BYTES} B for code")
-    inside = _figure(folder, "flash_tables_bytes", "part of flash_code_bytes: multipliers, lookups", estimate=tables,
-                     by="those of the generated C")
+    code = _figure(folder, "flash_code_bytes", "code in the image", estimate=CODE_BYTES, by="more than most models")
+    lookups = _figure(folder, "flash_tables_bytes", "multipliers, shifts and lookup tables in the image",
+                      estimate=tables, by="those of the generated C")
     static = _figure(folder, "static_ram_bytes", "variables in the image", estimate=0, by="generated C has none")
     stack = _figure(folder, "stack_bytes", "painted stack, on an emulated chip", estimate=STACK_BYTES,
                     by="more than any model measured")
     figures = (
         Figure("model_bytes", folder.model_bytes, "B", MEASURED, f"{MODEL_FILE}, which stays on the host"),
-        constants, code, inside, _sum("flash_bytes", "weights, code and tables", constants, code),
+        constants, code, lookups, _sum("flash_bytes", "weights, code and tables", constants, code, lookups),
         arena, static, stack, _sum("ram_bytes", "arena, variables and stack", arena, static, stack),
         _figure(folder, "instructions_per_inference", "counted on an emulated chip; not cycles", unit="instructions"),
     )

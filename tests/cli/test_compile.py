@@ -6,7 +6,10 @@ import hashlib
 import json
 import re
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -208,6 +211,29 @@ def test_bad_input(content, target, code, tmp_path, tfser):
     assert result.out == ""
     assert result.err.count("error FG-") == 1
     assert {path.name for path in tmp_path.iterdir()} == {"m.tflite"}
+
+
+@pytest.mark.parametrize("after_s", [0, 0.5])
+def test_interrupted_it_leaves_what_was_there(after_s, shared_models, tmp_path):
+    code = "import sys; from tfser.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "compile", shared_models / "conformer_ln.tflite", "--target", "cortex-m4"]
+    with subprocess.Popen([*command, "--out", tmp_path / "out"], stderr=subprocess.PIPE, text=True) as process:
+        assert "compiling" in process.stderr.readline()
+        time.sleep(after_s)
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert not any(tmp_path.iterdir())
+
+
+def test_without_tensorflow(shared_models, tmp_path):
+    code = ("import sys; from tfser.cli.main import main; status = main(sys.argv[1:]); "
+            "assert not {'tensorflow', 'tf_keras', 'librosa', 'tflite_micro'} & set(sys.modules); sys.exit(status)")
+    result = subprocess.run([sys.executable, "-c", code, "compile", shared_models / "micro_speech_quantized.tflite",
+                             "--target", "cortex-m3", "--out", tmp_path / "out"], capture_output=True, text=True,
+                            check=False)
+    assert result.returncode == 0, result.stderr
 
 
 def test_a_folder_with_other_files_is_left_alone(model, tmp_path, tfser):

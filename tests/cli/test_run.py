@@ -16,8 +16,8 @@ from one_operator import build as one_operator
 HAS_CHIP = shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm")
 needs_chip = pytest.mark.skipif(not HAS_CHIP, reason="needs arm-none-eabi-gcc and qemu-system-arm "
                                                      "(tools/setup.sh toolchain)")
-FIGURES = {"instructions_per_inference", "arena_bytes", "stack_bytes", "flash_code_bytes", "flash_tables_bytes", "flash_weights_bytes",
-           "static_ram_bytes"}
+FIGURES = {"instructions_per_inference", "arena_bytes", "stack_bytes", "flash_code_bytes", "flash_tables_bytes",
+           "flash_weights_bytes", "static_ram_bytes"}
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,7 @@ def _tiles(manifest: Document, certificate: Document | None) -> str:
     if measured.get("arena_bytes") is not None:
         shown.append(tile(f"{text(measured['arena_bytes'])} <i>B</i>", "arena", "input, output and scratch"))
     if measured.get("flash_code_bytes") is not None:
-        shown.append(tile(f"{text(measured['flash_code_bytes'])} <i>B</i>", "code and tables", "beside the weights"))
+        shown.append(tile(f"{text(measured['flash_code_bytes'])} <i>B</i>", "code", "beside weights and tables"))
     if measured.get("instructions_per_inference") is not None:
         shown.append(tile(text(measured["instructions_per_inference"]), "instructions", "per inference, not cycles"))
     if model.get("parameters") is not None:

@@ -64,16 +64,20 @@ def fits_narrow(largest: int, scales: Scales | Scale) -> bool:
 def packed(context: Context, weights: np.ndarray, bias: np.ndarray | None, input_zero_point: int,
            weights_zero_point: int, narrow: int) -> tuple[str, str]:
     """Names of the packed weights ``[N, K]`` and of the bias (``0`` for none)."""
+    array = pack_rows(weights) if context.form == "rows" else pack_pairs(weights, joined=narrow == 2)
+    return (context.constants.add("weights", array, f"weights of {context.title}"),
+            packed_bias(context, weights, bias, input_zero_point, weights_zero_point))
+
+
+def packed_bias(context: Context, weights: np.ndarray, bias: np.ndarray | None, input_zero_point: int,
+                weights_zero_point: int) -> str:
+    """Name of the bias, ``0`` for none.
+
+    In rows form the zero point is in it; where the file has no bias, that is a table.
+    """
+    kind = "weights" if bias is not None else "tables"
     if context.form == "rows":
         bias = fold_bias(weights, bias, input_zero_point, weights_zero_point)
-        array = pack_rows(weights)
-    else:
-        array = pack_pairs(weights, joined=narrow == 2)
-    return context.constants.add("weights", array, f"weights of {context.title}"), bias_name(context, bias)
-
-
-def bias_name(context: Context, bias: np.ndarray | None) -> str:
-    """Name of the bias, ``0`` for none."""
     if bias is None:
         return "0"
-    return context.constants.add("weights", bias.astype(np.int32), f"bias of {context.title}")
+    return context.constants.add(kind, bias.astype(np.int32), f"bias of {context.title}")

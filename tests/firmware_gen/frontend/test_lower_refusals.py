@@ -115,6 +115,7 @@ REFUSED = {
     "softmax zero point": ("FG-OP-23", lambda: softmax(zero_point=0)),
     "softmax scale": ("FG-OP-23", lambda: softmax(scale=1 / 128)),
     "softmax shape": ("FG-OP-23", lambda: softmax(y=(3, 2))),
+    "softmax row": ("FG-OP-27", lambda: softmax(x=(1, 4096), y=(1, 4096))),
     "beta": ("FG-OP-24", lambda: softmax(beta=0.0)),
     "flat": ("FG-OP-24", lambda: softmax(x_scale=1e-9)),
     "stride": ("FG-OP-25", lambda: pool(y=(1, 1, 1, 3), strideH=1 << 20)),

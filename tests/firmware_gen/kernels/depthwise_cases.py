@@ -31,9 +31,9 @@ def same_window(kernel: tuple[int, int], size: tuple[int, int], stride: int = 1,
 
 def turned(given: Given) -> Given:
     """The same with rows and columns exchanged."""
-    window, size, *rest = given
+    window, size, channels, multiple = given
     pairs = (window.kernel, window.stride, window.dilation, window.padding, window.output)
-    return (Window(*((b, a) for a, b in pairs)), (size[1], size[0]), *rest)
+    return Window(*((b, a) for a, b in pairs)), (size[1], size[0]), channels, multiple
 
 
 class Images:
@@ -52,7 +52,7 @@ class Images:
             x.reshape(-1, channels))
 
     def after(self, run: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        """The memory with the codes ``[pixels, depth]`` of the pixels in ``run`` written, the first where the room begins."""
+        """The memory with the codes ``[pixels, depth]`` of the pixels in ``run`` written, from ``out_at`` on."""
         expected = self.memory.copy()
         expected[(run - run[0])[:, None] * self.out_stride + np.arange(codes.shape[1]) + self.out_at] = codes[run]
         return expected

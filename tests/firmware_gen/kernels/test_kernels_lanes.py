@@ -102,6 +102,13 @@ def drawn(seed: int) -> Graph:
     return net.graph()
 
 
+def one(op: Binary) -> Graph:
+    """An operation alone, with all codes in its range."""
+    net = Net()
+    net.give(net.add(replace(op, clamp=Clamp(-3)), net.take(60, 32), net.take(60, 32)))
+    return net.graph()
+
+
 def files(graph: Graph, core: str) -> dict[str, str]:
     """The generated C."""
     made = emit_model(make_program(graph, CORES[core]), CORES[core]).files
@@ -127,10 +134,12 @@ def test_host(seed):
 
 
 def test_a_changed_code_is_found():
-    sources = files(drawn(1), "cortex-m4")
+    graph = one(random_binary(np.random.default_rng(2), "add"))
+    sources = files(graph, "cortex-m4")
+    assert_same(graph, run_on_host(sources, given()).outputs, given())
     sources["tfser_model.c"] = sources["tfser_model.c"].replace("= tfser_lane_code(", "= 1 + tfser_lane_code(", 1)
     with pytest.raises(AssertionError, match="differ"):
-        assert_same(drawn(1), run_on_host(sources, given()).outputs, given())
+        assert_same(graph, run_on_host(sources, given()).outputs, given())
 
 
 @pytest.mark.parametrize("core", CHIPS)
@@ -143,23 +152,21 @@ def test_short_forms_are_found():
     """For the scales that occur nearly every function has one."""
     rng = np.random.default_rng(0)
     for kind, form in (("add", Linear), ("sub", Linear), ("mul", Product), ("squared_difference", Square)):
-        found = [isinstance(form_of(random_binary(rng, kind)), form) for _ in range(40)]
-        assert sum(found) >= 34, kind
+        found = [isinstance(form_of(random_binary(rng, kind)), form) for _ in range(20)]
+        assert sum(found) >= 17, kind
 
 
 def test_a_form_that_is_not_the_same_for_every_pair_is_refused():
     """Scales far apart leave too few bits, or shift to the left."""
     rng = np.random.default_rng(0)
     for kind in ("add", "sub", "mul", "squared_difference"):
-        assert None in [form_of(random_binary(rng, kind, spread=4.0)) for _ in range(60)], kind
+        assert None in [form_of(random_binary(rng, kind, spread=4.0)) for _ in range(30)], kind
 
 
 @pytest.mark.parametrize(("kind", "core", "limit"), [
     ("add", "cortex-m4", 8), ("mul", "cortex-m4", 12), ("squared_difference", "cortex-m4", 16), ("add", "cortex-m3", 8),
     ("mul", "cortex-m3", 14), ("add", "cortex-m55", 4.5), ("mul", "cortex-m55", 5)])
 def test_instructions_an_element(kind, core, limit):
-    net = Net()
-    net.give(net.add(replace(random_binary(np.random.default_rng(2), kind), clamp=Clamp(-3)), net.take(60, 32),
-                     net.take(60, 32)))
-    run = simulate(link_image(files(net.graph(), core), CORES[core]), CORES[core].qemu_machine, given())
+    graph = one(random_binary(np.random.default_rng(2), kind))
+    run = simulate(link_image(files(graph, core), CORES[core]), CORES[core].qemu_machine, given())
     assert instructions(max(run.ticks), CORES[core].qemu_machine) < limit * 60 * 32

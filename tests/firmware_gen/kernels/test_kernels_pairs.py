@@ -59,6 +59,9 @@ def draw(seed: int, dsp: bool) -> PairsProgram:
         program.dense(rng, layer, rows, near_zero_point=True)
     program.convolution(rng, (Window((1, 3), (1, 2), (1, 1), (0, 1), (1, 50)), (1, 100), 40, 16))
     program.convolution(rng, (Window((3, 3), (1, 1), (1, 1), (1, 1), (6, 6)), (6, 6), 16, 16))
+    for channels in (1, 4):  # no tap of a column, then of a row, is inside
+        program.convolution(rng, (Window((2, 3), (1, 1), (2, 1), (1, 1), (1, 6)), (1, 6), channels, 4))
+        program.convolution(rng, (Window((3, 2), (1, 1), (1, 2), (1, 1), (6, 1)), (6, 1), channels, 4))
     program.convolution(rng, (Window((10, 4), (2, 2), (1, 1), (4, 1), (13, 5)), (25, 10), 1, 16))
     return program
 
@@ -71,6 +74,18 @@ def test_the_codes_are_those_of_the_definition(target: str, seed: int, tmp_path:
     assert drawn.joined > 10
     assert sum(np.unique(codes).size > 8 for codes in program.expected) > len(program.expected) // 2
     assert build_and_run(program, tmp_path, *TARGETS[target]).splitlines()[-1] == "ok"
+
+
+@pytest.mark.parametrize(("target", "most"), [("cortex-m3", 1.75), ("cortex-m4", 0.85)])
+def test_instructions_of_a_product(target: str, most: float, tmp_path: Path) -> None:
+    """Assembly is used in truth."""
+    program = PairsProgram(dsp="m3" not in target)
+    layer = Layer(128, 128, multiplier=np.full(128, 1 << 30), shift=np.full(128, -9))
+    program.dense(np.random.default_rng(1), layer, 8)
+    assert program.joined
+    counted = build_and_run(program.text, tmp_path, *TARGETS[target]).splitlines()[0]
+    assert counted.startswith("count 0 ")
+    assert int(counted.split()[-1]) < most * 8 * 128 * 128
 
 
 def test_a_changed_code_is_found(tmp_path: Path) -> None:

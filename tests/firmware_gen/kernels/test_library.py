@@ -8,9 +8,9 @@ import pytest
 
 from firmware_gen.kernels import library
 from firmware_gen.kernels.library import kernels_for
+from firmware_gen.target import CORES as TARGETS
 
-CORES = {"cortex-m3": "-mcpu=cortex-m3 -mfloat-abi=soft", "cortex-m7": "-mcpu=cortex-m7 -mfpu=fpv5-sp-d16 -mfloat-abi=hard",
-         "cortex-m55": "-mcpu=cortex-m55 -mfloat-abi=hard"}
+CORES = ("cortex-m3", "cortex-m7", "cortex-m55")
 
 
 def globals_of(folder, compiler) -> dict[str, set[str]]:
@@ -34,7 +34,7 @@ def test_every_source_is_known():
 @pytest.mark.parametrize("core", CORES)
 def test_what_sources_define_is_known(tmp_path, core):
     """What the text says is what the compilers make: no call would miss its source, no source come for nothing."""
-    found = globals_of(tmp_path, ["arm-none-eabi-gcc", "-mthumb", *CORES[core].split()])
+    found = globals_of(tmp_path, ["arm-none-eabi-gcc", *TARGETS[core].gcc_flags])
     for name, functions in found.items():
         assert functions <= {function for function, source in library._sources().items() if source == name}
 

@@ -78,7 +78,7 @@ class Maker:
 
     def conv(self, x: int, outputs: int, kernel: tuple[int, int], *, zero_point: int = 5, **window: tuple[int, int]
              ) -> int:
-        """A convolution; strides and padding as given, as many outputs as fit."""
+        """A convolution; strides, padding and dilation as given, as many positions as fit."""
         shape = self.values[x].shape
         weights = self.constant(self._weights(outputs, *kernel, shape[3]))
         made = self._window(shape, kernel, **window)
@@ -149,9 +149,10 @@ class Maker:
         return self.rng.integers(-104, 105, shape).astype(np.int8)
 
     def _window(self, shape: Sequence[int], kernel: tuple[int, int], stride: tuple[int, int] = (1, 1),
-                padding: tuple[int, int] = (0, 0)) -> Window:
-        output = tuple((n + 2 * p - k) // s + 1 for n, p, k, s in zip(shape[1:3], padding, kernel, stride, strict=True))
-        return Window(kernel, stride, (1, 1), padding, (output[0], output[1]))
+                padding: tuple[int, int] = (0, 0), dilation: tuple[int, int] = (1, 1)) -> Window:
+        output = tuple((n + 2 * p - (k - 1) * d - 1) // s + 1 for n, p, k, d, s in
+                       zip(shape[1:3], padding, kernel, dilation, stride, strict=True))
+        return Window(kernel, stride, dilation, padding, (output[0], output[1]))
 
     def _value(self, shape: Sequence[int], data: np.ndarray | None = None) -> int:
         value = Value(len(self.values), f"v{len(self.values)}", tuple(shape),

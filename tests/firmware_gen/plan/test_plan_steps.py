@@ -120,6 +120,16 @@ def test_a_transposed_first_operand_is_moved_in_front() -> None:
         assert_runs(graph, program)
 
 
+def test_the_rows_of_a_product_are_no_outer_loop() -> None:
+    """Four rows make no blocks; one row at a time, the matrix would be packed again after outputs had come over it."""
+    graph = made_graph((1, 4, 20), (Lookup(TABLE, "ABS"), (0,)), (MatMul(False, True, 1, 1, LITTLE, Clamp(0)), (1, 1)),
+                       (dense(3, (1, 4, 4)), (2, -1)), (dense(4, (1, 4, 3)), (3, -2)), (ADD, (2, 4)),
+                       constants=(weights(3, 4), weights(4, 3, 1)))
+    for program in programs(graph):
+        assert all(step.outer == () for step in program.steps for node in step.nodes if isinstance(node.op, MatMul))
+        assert np.unique(assert_runs(graph, program)).size > 4
+
+
 def test_one_constant_matrix_of_several_is_packed_when_its_turn_comes() -> None:
     matrix = np.random.default_rng(3).integers(-128, 128, (3, 8, 5)).astype(np.int8)
     graph = made_graph((3, 6, 8), (MatMul(False, False, 1, -2, LITTLE, Clamp(3)), (0, -1)), constants=(matrix,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from planned import FORMS, M7, TABLE, assert_runs, dense, made_graph, operators, programs, random_graph, weights
 
+from firmware_gen.emit.firmware import emit_model
 from firmware_gen.ir.graph import Graph
 from firmware_gen.ir.ops.lookup import Lookup
 from firmware_gen.ir.ops.movement import Concatenate, Gather, Pad, Reshape, Slice, Transpose
@@ -118,3 +119,14 @@ def test_only_reshapes_are_views_in_the_simple_plan() -> None:
     graph = between((Transpose((0, 2, 1)), (1,)), (Reshape((30,)), (2,)), shape=(1, 6, 5))
     viewed = find_views(graph, only_reshapes=True).viewed
     assert viewed == {2}
+
+
+def test_a_reshape_between_two_transposes_has_a_packed_side() -> None:
+    """A copy counts over one shape: of two strided sides neither could take the other's."""
+    graph = made_graph((2, 3, 4), (LOOKUP, (0,)), (Transpose((1, 2, 0)), (1,)), (Reshape((2, 4, 3)), (2,)),
+                       (Transpose((1, 2, 0)), (3,)), (OTHER, (4,)))
+    for program in programs(graph):
+        assert "Reshape" in copies(program)
+        assert_runs(graph, program)
+        compiled = emit_model(program, M7)
+        assert compiled.files["tfser_model.c"].count("tfser_copy_s8(") == len(copies(program))
