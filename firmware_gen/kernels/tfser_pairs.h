@@ -66,11 +66,6 @@ static inline uint32_t tfser_pairs_odd(uint32_t plus, uint32_t word) {
     __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(halves) : "r"(plus), "r"(word));
     return halves;
 }
-static inline uint32_t tfser_pairs_add(uint32_t a, uint32_t b) {
-    uint32_t halves;
-    __asm__("sadd16 %0, %1, %2" : "=r"(halves) : "r"(a), "r"(b));
-    return halves;
-}
 /* The same bytes alone. */
 static inline uint32_t tfser_pairs_low(uint32_t word) {
     uint32_t halves;

@@ -10,6 +10,7 @@ import pytest
 from pairs_cases import PairsProgram, build_and_run, usual_layer
 from rows_cases import Layer
 
+from firmware_gen.emit.packing import can_join, pack_pairs
 from firmware_gen.ir.ops.base import Window
 
 HERE = Path(__file__).parent
@@ -74,6 +75,17 @@ def test_the_codes_are_those_of_the_definition(target: str, seed: int, tmp_path:
     assert drawn.joined > 10
     assert sum(np.unique(codes).size > 8 for codes in program.expected) > len(program.expected) // 2
     assert build_and_run(program, tmp_path, *TARGETS[target]).splitlines()[-1] == "ok"
+
+
+def test_packed_bytes() -> None:
+    a, b, c = np.array([[1, -2, 3, -4, 5], [11, 12, -13, 14, 15], [21, 22, 23, 24, 25]], np.int8)
+    pairs = [a[0], b[0], a[2], b[2], a[1], b[1], a[3], b[3], a[4], b[4], 0, 0]
+    assert pack_pairs(np.stack([a, b, c])).tolist() == [*pairs, c[0], c[1], c[2], c[3], c[4], 0]
+    joined = pack_pairs(np.stack([a, b]), joined=True)
+    assert joined.view("<i2").tolist() == [256 * int(b[k]) + int(a[k]) for k in (0, 2, 1, 3, 4)] + [0]
+    assert pack_pairs(a[None]).tolist() == [1, -2, 3, -4, 5, 0]
+    assert can_join(np.array([[1], [-128]], np.int8))
+    assert not can_join(np.array([[-1], [-128]], np.int8))
 
 
 @pytest.mark.parametrize(("target", "most"), [("cortex-m3", 1.75), ("cortex-m4", 0.85)])

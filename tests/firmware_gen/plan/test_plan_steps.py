@@ -36,6 +36,7 @@ from firmware_gen.plan.program import Program
 from firmware_gen.plan.scratch import node_scratch
 
 ADD = Binary("add", 2, -3, 8, HALF, HALF, HALF, Clamp(0))
+LARGER = Binary("maximum", 0, 0, 0, HALF, HALF, HALF, Clamp(0))
 
 
 def feed_forward(hidden: int = 64, rows: int = 22) -> Graph:
@@ -123,7 +124,7 @@ def test_a_transposed_first_operand_is_moved_in_front() -> None:
 def test_the_rows_of_a_product_are_no_outer_loop() -> None:
     """Four rows make no blocks; one row at a time, the matrix would be packed again after outputs had come over it."""
     graph = made_graph((1, 4, 20), (Lookup(TABLE, "ABS"), (0,)), (MatMul(False, True, 1, 1, LITTLE, Clamp(0)), (1, 1)),
-                       (dense(3, (1, 4, 4)), (2, -1)), (dense(4, (1, 4, 3)), (3, -2)), (ADD, (2, 4)),
+                       (dense(3, (1, 4, 4)), (2, -1)), (dense(4, (1, 4, 3)), (3, -2)), (LARGER, (2, 4)),
                        constants=(weights(3, 4), weights(4, 3, 1)))
     for program in programs(graph):
         assert all(step.outer == () for step in program.steps for node in step.nodes if isinstance(node.op, MatMul))
