@@ -44,6 +44,13 @@ void tfser_profile_part(int part);
 #endif /* TFSER_PROFILE_H */
 """
 
+# Kernels for Thumb-2 without DSP hold wider words than the scratch of this plan has room for.
+_NEEDS_DSP = """\
+#if defined(__thumb2__) && !defined(__ARM_FEATURE_DSP)
+#error "the arena was planned for a core with the DSP extension: compile the model again for this core"
+#endif
+"""
+
 _MODEL_SOURCE_HEAD = """\
 #ifdef TFSER_PROFILE
 #include "tfser_profile.h"
@@ -90,7 +97,7 @@ def emit_model(program: Program, core: Core) -> ModelText:
     constants = Constants()
     form = "rows" if core.helium else "pairs"
     steps = [step_function(program, number, constants, form) for number in range(len(program.steps))]
-    files = {"tfser_model.h": _model_header(program), "tfser_model.c": _model_source(program, steps),
+    files = {"tfser_model.h": _model_header(program), "tfser_model.c": _model_source(program, core, steps),
              "tfser_profile.h": _PROFILE_HEADER}
     for kind in SECTIONS:
         files[f"tfser_{kind}.h"] = _constants_header(kind, constants)
@@ -114,7 +121,7 @@ def _model_header(program: Program) -> str:
                                      "", *errors], [_MODEL_COMMENT])
 
 
-def _model_source(program: Program, steps: list[list[str]]) -> str:
+def _model_source(program: Program, core: Core, steps: list[list[str]]) -> str:
     used = sorted({HEADERS[type(node.op)] for step in program.steps for node in step.nodes})
     includes = ["tfser_model.h", *used, *(f"tfser_{kind}.h" for kind in SECTIONS)]
     calls = [f"    step{number}(input, output, base);" for number in range(len(steps))]
@@ -124,7 +131,8 @@ def _model_source(program: Program, steps: list[list[str]]) -> str:
            "    if ((uintptr_t)arena % TFSER_MODEL_ARENA_ALIGNMENT != 0) {",
            "        return TFSER_MODEL_ERROR_ALIGNMENT;", "    }",
            *calls, f"    PART({len(part_names(program))});", "    return TFSER_MODEL_OK;", "}"]
-    return "\n".join([*(f'#include "{name}"' for name in includes), "", _MODEL_SOURCE_HEAD,
+    guard = [_NEEDS_DSP] if core.dsp and not core.helium else []
+    return "\n".join([*(f'#include "{name}"' for name in includes), "", *guard, _MODEL_SOURCE_HEAD,
                       *("\n".join([*lines, ""]) for lines in steps), *run, ""])
 
 

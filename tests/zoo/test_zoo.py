@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from compiled import Oracle, inputs
 
+from firmware_gen.compile import compile_model
+from firmware_gen.image.host import run_on_host
+from firmware_gen.image.link import link_image
+from firmware_gen.image.simulate import simulate
+from firmware_gen.target import CORES
 from tfser.spec import ARCHITECTURES
 from tfser.zoo import zoo_checkpoint
+
+HAS_CHIP = all(shutil.which(name) for name in ("arm-none-eabi-gcc", "qemu-system-arm"))
 
 MAX_BYTES = {"checkpoint.npz": 1_000_000, "calibration.npz": 300_000}
 # Not all: LiteRT rounds the multiplier of MUL to float32 (see tfser/convert/export_form.py).
@@ -65,6 +74,18 @@ def test_the_merge_changed_nothing(shipped):
     assert certificate["merged"]
     assert certificate["max_abs_error"] <= 1e-5
     assert certificate["decisions_agree"] == certificate["decisions_total"] > 30
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_every_core_gives_the_bytes_of_tensorflow_lite_micro(shipped, core):
+    """On random codes; the build itself tries recordings' features on the emulated chip."""
+    content = (shipped / "model.tflite").read_bytes()
+    oracle = Oracle(content)
+    given = np.array(inputs(oracle.shape)[:3])
+    compiled = compile_model(content, CORES[core])
+    run = (simulate(link_image(compiled.files, CORES[core]), CORES[core].qemu_machine, given) if HAS_CHIP
+           else run_on_host(compiled.files, given))
+    assert np.array_equal(run.outputs.reshape(len(given), -1), np.array([oracle.run(x) for x in given]))
 
 
 def test_on_the_whole_corpus(shipped, shared_data, capsys):

@@ -166,7 +166,6 @@ def _side(op: Binary, which: str, name: str, line: tuple[int, int] | None) -> st
 
 def _line(start: str, name: str, factor: int) -> str:
     """``start + name * factor``."""
-    shift = factor.bit_length() - 1
-    if factor == 1 << shift:
-        return f"tfser_lane_add_shifted({start}, {name}, {shift})"
+    if factor > 0 and factor & (factor - 1) == 0:
+        return f"tfser_lane_add_shifted({start}, {name}, {factor.bit_length() - 1})"
     return f"tfser_lane_mla({start}, {name}, {factor})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -139,3 +140,16 @@ def test_headers_are_cpp(tmp_path):
     flags = "-std=c++17 -Wall -Wextra -pedantic -Werror -fsyntax-only -x c++".split()
     for name in ("tfser_model.h", "tfser_weights.h", "tfser_tables.h", "tfser_profile.h"):
         subprocess.run(["g++", *flags, name], cwd=tmp_path, check=True)
+
+
+@pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="needs arm-none-eabi-gcc")
+@pytest.mark.parametrize(("planned", "built", "works"), [
+    ("cortex-m7", "cortex-m3", False), ("cortex-m7", "cortex-m33", True), ("cortex-m3", "cortex-m7", True),
+    ("cortex-m55", "cortex-m3", True)])
+def test_code_for_another_core_is_refused_where_its_arena_is_too_small(tmp_path, planned, built, works):
+    for name, text in compile_model(dense_model(16, 4), CORES[planned]).files.items():
+        (tmp_path / name).write_text(text)
+    done = subprocess.run(["arm-none-eabi-gcc", *CORES[built].gcc_flags, "-std=c11", "-c", "tfser_model.c"], cwd=tmp_path,
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == works
+    assert works or "DSP" in done.stderr

@@ -13,6 +13,7 @@ from unseen_models import NAMES, unseen
 SHARED = ("conformer_bn", "conformer_ln", "kws_ref_model", "pretrainedResnet_quant", "micro_speech_quantized")
 CORES = ("cortex-m3", "cortex-m7", "cortex-m55")  # portable and DSP share a form of the weights, Helium has its own
 SEEDS = range(120)
+LONG = ((3000, 20), (4017, 16))  # seed, operators: found faults that graphs of eight did not
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +56,9 @@ def test_models_of_other_kinds(tmp_path, objects, name, core):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_graphs(tmp_path, objects, seed):
     assert_same_bytes(random_model(seed), CORES[seed % len(CORES)], tmp_path, objects, seed)
+
+
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize(("seed", "count"), LONG)
+def test_long_random_graphs(tmp_path, objects, seed, count, core):
+    assert_same_bytes(random_model(seed, count), core, tmp_path, objects, seed)

@@ -123,7 +123,8 @@ def test_only_reshapes_are_views_in_the_simple_plan() -> None:
 
 def test_a_reshape_between_two_transposes_has_a_packed_side() -> None:
     """A copy counts over one shape: of two strided sides neither could take the other's."""
-    graph = made_graph((2, 3, 4), (Transpose((1, 2, 0)), (0,)), (Reshape((2, 4, 3)), (1,)), (Transpose((1, 2, 0)), (2,)))
+    turn = Transpose((1, 2, 0))
+    graph = made_graph((2, 3, 4), (turn, (0,)), (Reshape((2, 4, 3)), (1,)), (turn, (2,)))
     for program in programs(graph):
         assert len(copies(program)) == 2
         assert_runs(graph, program)
