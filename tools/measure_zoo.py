@@ -44,10 +44,17 @@ def row(arch: str, root: Path) -> dict[str, str]:
     return {
         "parameters": f"{manifest['model']['parameters']:,}",
         "`model.tflite`": f"{len(content):,} B",
-        "arena, 64-bit host": f"{manifest['measured']['arena_bytes']:,} B",
+        **_firmware(manifest["measured"]),
         **{shown: f"{scores[name]['mean']:.3f} ± {scores[name]['std']:.3f}" for name, shown in SCORES.items()},
         **_on_corpus(arch, content, manifest, root),
     }
+
+
+def _firmware(measured: dict[str, int]) -> dict[str, str]:
+    """What the generated C takes on an emulated Cortex-M7."""
+    flash = sum(measured[f"flash_{part}_bytes"] for part in ("code", "tables", "weights"))
+    return {"C on Cortex-M7: instructions": f"{measured['instructions_per_inference'] / 1e6:.2f} M",
+            "arena": f"{measured['arena_bytes']:,} B", "flash": f"{flash:,} B"}
 
 
 def _on_corpus(arch: str, content: bytes, manifest: dict[str, Any], root: Path) -> dict[str, str]:

@@ -24,7 +24,8 @@ def lower_softmax(operator: Operator, builder: Builder) -> None:
                          expected="one shape of at least one dimension, scale 1/256, zero point -128",
                          fix="convert the model again with int8 calibration")
     if x.shape[-1] > MAX_DEPTH:
-        raise InputError("FG-OP-27", f"{operator}, input {x} {x.shape}", expected=f"at most {MAX_DEPTH} elements in a row",
+        raise InputError("FG-OP-27", f"{operator}, input {x} {x.shape}",
+                         expected=f"at most {MAX_DEPTH} elements in a row",
                          fix="divide the row: TensorFlow Lite Micro's sum of more exponentials does not fit int32")
     real = min(operator.options["beta"] * float(x.scale[0]) * (1 << _FRACTION_BITS), float(INT32_MAX))
     if not real > 1:

@@ -149,7 +149,7 @@ def test_headers_are_cpp(tmp_path):
 def test_code_for_another_core_is_refused_where_its_arena_is_too_small(tmp_path, planned, built, works):
     for name, text in compile_model(dense_model(16, 4), CORES[planned]).files.items():
         (tmp_path / name).write_text(text)
-    done = subprocess.run(["arm-none-eabi-gcc", *CORES[built].gcc_flags, "-std=c11", "-c", "tfser_model.c"], cwd=tmp_path,
-                          capture_output=True, text=True, check=False)
+    command = ["arm-none-eabi-gcc", *CORES[built].gcc_flags, "-std=c11", "-c", "tfser_model.c"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode == 0) == works
     assert works or "DSP" in done.stderr
