@@ -66,13 +66,21 @@ def _overlap(made: Draft, step: Step, dying: Buffer, new: Buffer) -> Overlap:
     by_block = dying.nodes is not None
     own_order = frozenset(n for n, node in enumerate(step.nodes) if isinstance(node.op, ELEMENTWISE))
     clock = Clock(made, step, own_order, by_block)
-    least, most = _bounds(last_read(clock, dying.id), first_written(clock, new.id))
+    read, written = last_read(clock, dying.id), first_written(clock, new.id)
+    least, most = _bounds(read, written)
+    if any(_multiplies(made, node, dying, new) for node in step.nodes):
+        return Overlap(least, most, ())
     exact = []
     for distance in sorted(_candidates(made, step, dying, new)):
+        if not most < distance < least:
+            continue
         in_place = {n for n, node in enumerate(step.nodes) if _lies_on_input(made, node, dying, new, distance)}
-        clock = Clock(made, step, own_order | in_place, by_block)
-        safe = _is_safe(last_read(clock, dying.id), first_written(clock, new.id), distance)
-        if most < distance < least and safe and not any(_multiplies(made, node, dying, new) for node in step.nodes):
+        if in_place:
+            own = Clock(made, step, own_order | in_place, by_block)
+            safe = _is_safe(last_read(own, dying.id), first_written(own, new.id), distance)
+        else:
+            safe = _is_safe(read, written, distance)
+        if safe:
             exact.append(distance)
     return Overlap(least, most, tuple(exact))
 

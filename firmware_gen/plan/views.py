@@ -97,26 +97,27 @@ class _Search:
 def spread(graph: Graph, links: list[Node], root: int) -> dict[int, Place] | None:
     """Offset and strides of every value that the nodes ``links`` join with the packed ``root``; ``None``: no such."""
     places: dict[int, Place] = {root: (0, dense(graph.values[root].shape))}
+    joined: dict[int, list[tuple[Node, int]]] = {}  # nodes by what they join, with the input's position
+    for node in links:
+        for position, index in enumerate(node.inputs):
+            for value in dict.fromkeys((index, node.output)):
+                joined.setdefault(value, []).append((node, position))
     pending = [root]
     while pending:
         known = pending.pop()
-        for node in links:
-            for position, index in enumerate(node.inputs):
-                if known not in (index, node.output):
-                    continue
-                other = node.output if known == index else index
-                place = _forwards(graph, node, position, places[known]) if known == index \
-                    else _backwards(graph, node, position, places[known])
-                if place is None:
-                    if isinstance(node.op, Slice if known != index else Concatenate):
-                        continue  # places nothing in this direction; in the other it does
-                    return None
-                if other in places:
-                    if places[other] != place:
-                        return None
-                    continue
+        for node, position in joined.get(known, ()):
+            forwards = known == node.inputs[position]
+            other = node.output if forwards else node.inputs[position]
+            place = (_forwards if forwards else _backwards)(graph, node, position, places[known])
+            if place is None:
+                if isinstance(node.op, Concatenate if forwards else Slice):
+                    continue  # places nothing in this direction; in the other it does
+                return None
+            if other not in places:
                 places[other] = place
                 pending.append(other)
+            elif places[other] != place:
+                return None
     return places
 
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from firmware_gen.compile import compile_model
 from tflite_micro import runtime
 
+from firmware_gen.compile import compile_model
 from firmware_gen.target import CORES
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wcast-align", "-pedantic", "-Werror")
