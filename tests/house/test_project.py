@@ -181,3 +181,9 @@ def test_a_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
         assert {name for name in archive.namelist() if ".dist-info/" not in name} == packaged
         (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
         assert "Apache-2.0" in archive.read(metadata).decode()
+
+
+def test_test_modules_have_names_of_their_own() -> None:
+    """pytest imports them by their file's name: of two with one name it collects neither reliably."""
+    names = Counter(path.name for path in tracked(ROOT) if path.is_relative_to(ROOT / "tests") and path.suffix == ".py")
+    assert [name for name, count in names.items() if count > 1 and name != "conftest.py"] == []
