@@ -54,6 +54,9 @@ class Target:
     core: Core
     board: Board
 
+    def __str__(self) -> str:
+        return self.name if self.name == self.board.name else f"{self.name} ({self.board.name})"
+
 
 def _flags(core: str, *float_flags: str) -> tuple[str, ...]:
     return (f"-mcpu={core}", "-mthumb", *float_flags)

@@ -58,6 +58,13 @@ _MODEL_SOURCE_HEAD = """\
 #else
 #define PART(number) ((void)0)
 #endif
+
+/* Steps in one function would hold the stack that the largest needs while another calls its kernels. */
+#if defined(__GNUC__)
+#define STEP static __attribute__((noinline))
+#else
+#define STEP static
+#endif
 """
 
 

@@ -1,4 +1,4 @@
-"""Weights in the order in which the kernels of the pairs form (SMLAD, scalar cores) read them."""
+"""Weights in the order in which the kernels read them: pairs form (SMLAD, scalar cores), and depthwise in both forms."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def pair_order(depth: int) -> np.ndarray:
     return np.concatenate([order, whole + np.array(rest, np.intp)]).astype(np.intp)
 
 
-def pack_depthwise_pairs(weights: np.ndarray) -> np.ndarray:
+def pack_depthwise(weights: np.ndarray) -> np.ndarray:
     """A depthwise kernel channel by channel.
 
     Parameters

@@ -27,20 +27,6 @@ def pack_rows(weights: np.ndarray) -> np.ndarray:
     ])
 
 
-def pack_depthwise_rows(weights: np.ndarray) -> np.ndarray:
-    """A depthwise kernel channel by channel.
-
-    Parameters
-    ----------
-    weights : np.ndarray [shape=(kh, kw, N)], int8
-
-    Returns
-    -------
-    np.ndarray [shape=(N * kh * kw,)], int8
-    """
-    return np.ascontiguousarray(np.moveaxis(weights, -1, 0)).reshape(-1)
-
-
 def fold_bias(
     weights: np.ndarray, bias: np.ndarray | None, input_zero_point: int, weights_zero_point: int = 0
 ) -> np.ndarray:

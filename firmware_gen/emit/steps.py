@@ -11,7 +11,7 @@ from firmware_gen.plan.program import Program, Step
 
 
 def step_function(program: Program, number: int, constants: Constants, form: str) -> list[str]:
-    """Lines of ``static void step<number>(input, output, arena)`` and, before it, of the functions of its nodes.
+    """Lines of ``STEP void step<number>(input, output, arena)`` and, before it, of the functions of its nodes.
 
     ``PART`` marks where each node begins.
     """
@@ -24,7 +24,7 @@ def step_function(program: Program, number: int, constants: Constants, form: str
     unused = [f"(void){name};" for name in ("input", "output", "arena") if name not in used]
     lines = [line for text in texts for line in text.function]
     lines += [f"/* {c_comment(node.title)} */" for node in step.nodes]
-    lines.append(f"static void step{number}(const int8_t *input, int8_t *output, int8_t *arena) {{")
+    lines.append(f"STEP void step{number}(const int8_t *input, int8_t *output, int8_t *arena) {{")
     return [*lines, *indented([*unused, *body]), "}"]
 
 

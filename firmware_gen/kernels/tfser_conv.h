@@ -33,7 +33,7 @@ void tfser_conv_rows_s8(const tfser_dense *layer, const tfser_window *window, co
 
 /* Every channel by itself, output channel c * depth_multiplier + j from input channel c; whole image.
  * layer->depth = kernel_height * kernel_width, layer->outputs = channels * depth_multiplier.
- * Weights: firmware_gen.emit.packing.pack_depthwise_*. With depth_multiplier 1 the output may lie exactly on an input of
+ * Weights: firmware_gen.emit.packing.pack_depthwise. With depth_multiplier 1 the output may lie exactly on an input of
  * the same shape and strides: what an output overwrites of its channel has been read.
  * Pairs form: of any window; of strides and dilations 1 (near); of 3 x 3 taps with both strides 1 or both 2 and
  * dilations 1 (three). */

@@ -39,7 +39,7 @@ def write_compiled(folder: Path, model: Model, content: bytes, target: Target, *
     """
     compiled = compile_named(content, target.core, name)
     require_fit(compiled.program, target.board.ram_bytes, name=f"model {name!r}",
-                where=f"{target.name} ({target.board.name})")
+                where=str(target))
     given, gives = ends(model)
     firmware = write_firmware(folder, compiled, target.core, random_input(given)[None])
     (folder / "model.tflite").write_bytes(content)
@@ -88,7 +88,7 @@ def describe(tensor: Tensor) -> dict[str, Any]:
 def _require_fit(report: present.SizeReport, name: str) -> None:
     if report.failed:
         board = report.target.board
-        raise CheckFailed("TF-COMP-01", f"model {name!r} does not fit {report.target.name} ({board.name}):\n  "
+        raise CheckFailed("TF-COMP-01", f"model {name!r} does not fit {report.target}:\n  "
                           + "\n  ".join(verdict.text for verdict in report.failed),
                           expected=f"at most {board.flash_bytes} B of flash and {board.ram_bytes} B of RAM",
                           fix="choose a larger board (see 'tfser targets') or a smaller model; nothing was written")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from firmware_gen.emit.context import Context, NodeText
 from firmware_gen.emit.ops.layer import bound, layer, narrowness, packed, packed_bias
-from firmware_gen.emit.packing import pack_depthwise_pairs
-from firmware_gen.emit.packing_rows import pack_depthwise_rows
+from firmware_gen.emit.packing import pack_depthwise
 from firmware_gen.ir.ops.base import Shape, Window
 from firmware_gen.ir.ops.conv2d import Conv2D
 from firmware_gen.ir.ops.depthwise_conv2d import DepthwiseConv2D
@@ -41,8 +40,7 @@ def emit_depthwise_conv2d(context: Context) -> NodeText:
     assert isinstance(op, DepthwiseConv2D) and kernel is not None
     weights = kernel.reshape(-1, kernel.shape[-1]).T
     narrow = narrowness(context, bound(weights, bias, op.input_zero_point, 0), op.scales)
-    array = pack_depthwise_rows(kernel) if context.form == "rows" else pack_depthwise_pairs(kernel)
-    names = (context.constants.add("weights", array, f"weights of {context.title}"),
+    names = (context.constants.add("weights", pack_depthwise(kernel), f"weights of {context.title}"),
              packed_bias(context, weights, bias, op.input_zero_point, 0))
     (x, x_stride), (y, y_stride) = (context.pixels(i) for i in (context.node.inputs[0], context.node.output))
     return NodeText(

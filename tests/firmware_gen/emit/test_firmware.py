@@ -81,6 +81,12 @@ def test_weights_take_little_more_than_their_bytes(core, depth, units):
     assert raw <= compiled.weights_bytes <= LARGEST_OVERHEAD * raw
 
 
+def test_no_step_holds_stack_while_another_runs():
+    model = compile_model(random_model(3), M55).files["tfser_model.c"]
+    assert "#define STEP static __attribute__((noinline))\n" in model
+    assert len(re.findall(r"^STEP void step\d+\(", model, re.M)) == len(re.findall(r"^    step\d+\(", model, re.M)) > 1
+
+
 def test_equal_constants_are_written_once():
     graph = Graph()
     first = x = graph.tensor("int8", (1, 16), scale=0.1)

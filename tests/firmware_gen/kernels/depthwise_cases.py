@@ -12,7 +12,7 @@ from rows_cases import KERNELS, STRICT, Program, draw_window, random_bias, rando
 
 from firmware_gen.emit.ops.convolution import depthwise_kernel
 from firmware_gen.emit.ops.layer import bound, fits_narrow
-from firmware_gen.emit.packing import pack_depthwise_pairs
+from firmware_gen.emit.packing import pack_depthwise
 from firmware_gen.ir.ops.base import Clamp, Window
 from firmware_gen.ir.ops.depthwise_conv2d import DepthwiseConv2D
 from firmware_gen.ir.ops.pool2d import Pool2D
@@ -76,7 +76,7 @@ def add_depthwise(program: Program, rng: np.random.Generator, given: Given | Non
     largest = bound(w.reshape(-1, outputs).T, bias, layer.input_zero_point, 0)
     spec = program.layer(layer, narrow=int(fits_narrow(largest, scales(layer))))
     where = window_text(program, window, size, channels)
-    packed = program.array("int8_t", pack_depthwise_pairs(w))
+    packed = program.array("int8_t", pack_depthwise(w))
     bias_name = "0" if bias is None else program.array("int32_t", bias)
     scratch = program.scratch(depthwise_scratch(window))
     for kernel in sorted({"tfser_depthwise_pairs_s8", depthwise_kernel("pairs", window)}):

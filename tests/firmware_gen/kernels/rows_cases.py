@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from firmware_gen.emit.packing_rows import fold_bias, pack_depthwise_rows, pack_rows
+from firmware_gen.emit.packing import pack_depthwise
+from firmware_gen.emit.packing_rows import fold_bias, pack_rows
 from firmware_gen.ir.ops.base import Window
 from firmware_gen.plan.scratch_rows import conv_scratch, dense_scratch, depthwise_scratch, packed_bytes
 
@@ -232,7 +233,7 @@ def add_convolution(program: Program, rng: np.random.Generator, *, depthwise: bo
     if depthwise:
         w = random_codes(rng, (taps, outputs))
         acc = (under.repeat(multiple, 2) * w).sum(1)
-        packed, flat = pack_depthwise_rows(w.reshape(*window.kernel, outputs)), w.T
+        packed, flat = pack_depthwise(w.reshape(*window.kernel, outputs)), w.T
     else:
         flat = random_codes(rng, (outputs, layer.depth))
         acc, packed = under.reshape(len(under), -1) @ flat.T.astype(np.int64), pack_rows(flat)
