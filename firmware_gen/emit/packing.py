@@ -1,4 +1,4 @@
-"""Weights in the order in which the kernels read them: pairs form (SMLAD, scalar cores), and depthwise in both forms."""
+"""Weights as the kernels read them: the pairs form (SMLAD, scalar cores), and depthwise kernels in both forms."""
 
 from __future__ import annotations
 
