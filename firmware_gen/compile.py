@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from firmware_gen.emit.firmware import emit_model, part_names
 from firmware_gen.frontend.lower import lower
 from firmware_gen.frontend.tflite import read_tflite
-from firmware_gen.kernels.library import kernels_for
+from firmware_gen.kernels.sources import kernels_for
 from firmware_gen.passes.pipeline import optimise
 from firmware_gen.plan.planner import make_program
 from firmware_gen.plan.program import Program

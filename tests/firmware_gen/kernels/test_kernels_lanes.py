@@ -21,7 +21,7 @@ from firmware_gen.ir.ops.binary import Binary
 from firmware_gen.ir.ops.elementwise import Elementwise, Step
 from firmware_gen.ir.ops.lookup import Lookup
 from firmware_gen.ir.ops.movement import Concatenate, Reshape, Slice
-from firmware_gen.kernels.library import kernels_for
+from firmware_gen.kernels.sources import kernels_for
 from firmware_gen.plan.planner import make_program
 from firmware_gen.target import CORES
 

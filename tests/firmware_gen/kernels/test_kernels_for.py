@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from firmware_gen.kernels import library
-from firmware_gen.kernels.library import kernels_for
+from firmware_gen.kernels import sources
+from firmware_gen.kernels.sources import kernels_for
 from firmware_gen.target import CORES as TARGETS
 
 CORES = ("cortex-m3", "cortex-m7", "cortex-m55")
@@ -16,9 +16,9 @@ CORES = ("cortex-m3", "cortex-m7", "cortex-m55")
 def globals_of(folder, compiler) -> dict[str, set[str]]:
     """Functions that each kernel source defines for others, by the compiler that built it."""
     found = {}
-    for name, text in library._files().items():
+    for name, text in sources._files().items():
         (folder / name).write_text(text)
-    for name in sorted(set(library._sources().values())):
+    for name in sorted(set(sources._sources().values())):
         subprocess.run([*compiler, "-std=c11", "-O2", "-c", name, "-o", "one.o"], cwd=folder, check=True)
         listed = subprocess.run(["nm", "--defined-only", "--extern-only", "one.o"], cwd=folder, check=True,
                                 capture_output=True, text=True).stdout
@@ -27,8 +27,7 @@ def globals_of(folder, compiler) -> dict[str, set[str]]:
 
 
 def test_every_source_is_known():
-    sources = {name for name in library._files() if name.endswith(".c")}
-    assert sources == set(library._sources().values())
+    assert {name for name in sources._files() if name.endswith(".c")} == set(sources._sources().values())
 
 
 @pytest.mark.parametrize("core", CORES)
@@ -36,7 +35,7 @@ def test_what_sources_define_is_known(tmp_path, core):
     """What the text says is what the compilers make: no call would miss its source, no source come for nothing."""
     found = globals_of(tmp_path, ["arm-none-eabi-gcc", *TARGETS[core].gcc_flags])
     for name, functions in found.items():
-        assert functions <= {function for function, source in library._sources().items() if source == name}
+        assert functions <= {function for function, source in sources._sources().items() if source == name}
 
 
 def test_a_source_brings_what_it_needs():
