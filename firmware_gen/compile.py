@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
+import numpy as np
+
+from firmware_gen.emit.application import emit_application
 from firmware_gen.emit.firmware import emit_model, part_names
+from firmware_gen.errors import InputError
+from firmware_gen.frontend.features import Features
 from firmware_gen.frontend.lower import lower
 from firmware_gen.frontend.tflite import read_tflite
 from firmware_gen.kernels.sources import kernels_for
@@ -50,3 +56,34 @@ def compile_model(content: bytes, core: Core) -> Compiled:
     files = {**model.files, **kernels_for(model.files["tfser_model.c"])}
     return Compiled(dict(sorted(files.items())), program, part_names(program), model.weights_bytes,
                     model.tables_bytes)
+
+
+def compile_application(content: bytes, features: Features, core: Core) -> Compiled:
+    """Compile a model with the application layer around it: samples in, label out (``tfser.h``).
+
+    Parameters
+    ----------
+    content : bytes
+        As for :func:`compile_model`; its input and output have one scale each.
+    features : Features
+        Of the model's ``features.json``.
+    core : Core
+        Also decides whether the audio front end is in single precision or in fixed point.
+
+    Raises
+    ------
+    InputError
+        As :func:`compile_model`, or the model and the features do not belong together.
+    """
+    graph = read_tflite(content).subgraphs[0]
+    given, gives = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+    expected = [np.float32(features.input_scale), features.input_zero_point]
+    if [*given.scale, *given.zero_point] != expected or gives.scale.size != 1:
+        raise InputError("FG-FEAT-07", f"a model whose input has scale {[float(scale) for scale in given.scale]} and "
+                         f"zero point {given.zero_point.tolist()}, and features.json with {expected[0]!s} and "
+                         f"{expected[1]}", expected="features.json of this model",
+                         fix="keep the files of a build folder together, or build again")
+    model = compile_model(content, core)
+    texts = emit_application(features, model.program, core, float(gives.scale[0]))
+    files = {**model.files, **texts, **kernels_for(texts["tfser.c"])}
+    return dataclasses.replace(model, files=dict(sorted(files.items())))

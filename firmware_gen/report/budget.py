@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from firmware_gen.errors import InputError
-from firmware_gen.report.size import ESTIMATE, NamedSize, Sizes
+from firmware_gen.report.breakdown import NamedSize
+from firmware_gen.report.size import ESTIMATE, Sizes
 from firmware_gen.target import BOARDS, CORES, KIB, MIB, Target
 
 if sys.version_info >= (3, 11):
@@ -170,15 +171,25 @@ def _wrong(code: str, path: Path, text: str, keys: tuple[str, ...], what: str, e
 
 
 def _line(text: str, keys: tuple[str, ...]) -> int:
-    """Line of a key in TOML text, as written in ``[a.b]`` and ``c =`` form; 1 where it is not.
+    """Line on which a key has its value, however it is written: ``[a.b]``, ``a.b = ``, ``{b = }``.
 
-    The TOML reader gives no positions for keys.
+    The TOML reader gives no positions. But a line that holds a key is the first with which, from the
+    file's beginning, the reader finds the key.
     """
-    lines = text.splitlines()
-    names = r"\s*\.\s*".join(rf"[\"']?{re.escape(key)}[\"']?" for key in keys[:2])
-    table = re.compile(rf"\s*\[\s*{names}\s*[.\]]")
-    start = next((number for number, line in enumerate(lines, 1) if table.match(line)), 1)
-    if len(keys) < 3:
-        return start
-    assignment = re.compile(rf"\s*[\"']?{re.escape(keys[2])}[\"']?\s*=")
-    return next((number for number, line in enumerate(lines[start - 1:], start) if assignment.match(line)), start)
+    lines = text.splitlines(keepends=True)
+    for number, line in enumerate(lines, 1):
+        if keys[-1] in line and _holds("".join(lines[:number]), keys):
+            return number
+    return 1
+
+
+def _holds(text: str, keys: tuple[str, ...]) -> bool:
+    try:
+        found: Any = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:  # cut inside of a value of several lines
+        return False
+    for key in keys:
+        if not isinstance(found, dict) or key not in found:
+            return False
+        found = found[key]
+    return True

@@ -16,6 +16,8 @@ from firmware_gen.frontend.tflite import read_tflite
 SCHEMA_VERSION = 1
 MODEL_FILE = "model.tflite"
 MANIFEST_FILE = "manifest.json"
+IMAGE_FILE = "firmware.elf"
+CONSTANTS_FILE = "firmware/tfser_{kind}.c"
 
 _REBUILD = "write it again with 'tfser build' or 'tfser compile'"
 
@@ -26,7 +28,8 @@ class BuildFolder:
 
     ``measured`` is the manifest's section of figures: a number, or ``None`` with the reason under
     the same key in ``reasons``. ``constants`` are the bytes of the generated C's weights and tables, or empty.
-    ``plan`` is the manifest's, of :mod:`firmware_gen.plan.document`, or empty.
+    ``plan`` is the manifest's, of :mod:`firmware_gen.plan.document`, or empty. ``files`` are those whose
+    content is what the manifest says.
     """
 
     path: Path
@@ -37,6 +40,11 @@ class BuildFolder:
     reasons: dict[str, str]
     constants: dict[str, Any]
     plan: dict[str, Any]
+    files: frozenset[str] = frozenset()
+
+    def read(self, name: str) -> bytes | None:
+        """Content of a file whose hash was compared; ``None`` where the manifest lists none of that name."""
+        return (self.path / name).read_bytes() if name in self.files else None
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -77,10 +85,10 @@ def read_build_folder(path: Path, *, derived: Sequence[str] = ()) -> BuildFolder
     if not isinstance(target, str):
         raise InputError("FG-BUILD-02", f"{path / MANIFEST_FILE}: target {target!r}", expected="a name", fix=_REBUILD)
     content = (path / MODEL_FILE).read_bytes()
-    return BuildFolder(path, target, read_tflite(content), len(content),
-                       _section(manifest, "measured", path), _section(manifest, "reasons", path),
-                       *(_section(manifest, key, path) if manifest.get(key) is not None else {}
-                         for key in ("constants", "plan")))
+    constants, plan = (_section(manifest, key, path) if manifest.get(key) is not None else {}
+                       for key in ("constants", "plan"))
+    return BuildFolder(path, target, read_tflite(content), len(content), _section(manifest, "measured", path),
+                       _section(manifest, "reasons", path), constants, plan, frozenset(files) - frozenset(derived))
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from firmware_gen.errors import CheckFailed
+from firmware_gen.report.breakdown import NamedSize
 from firmware_gen.report.budget import Verdict
-from firmware_gen.report.size import ESTIMATE, Figure, NamedSize, Sizes
+from firmware_gen.report.size import ESTIMATE, Figure, Sizes
 from firmware_gen.report.text import format_table
 from firmware_gen.target import Target
+
+#: How the groups of a report are headed, and how many rows of one are shown; JSON holds all.
+TITLES = {"flash_sections": "flash by section", "ram_sections": "RAM by section (with the harness)",
+          "weights": "weights by tensor", "tables": "tables by array", "functions": "code by function",
+          "sources": "code by file"}
+ROWS_SHOWN = 8
 
 # Characters that XML 1.0 cannot hold, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -49,6 +57,9 @@ def to_text(report: SizeReport) -> str:
     for title, largest in _largest(report):
         sizes = [(f"  {size.name}", f"{size.size_bytes:,} B") for size in largest]
         lines += ["", format_table((title, ""), sizes, right=(1,))]
+    for title, rows in _group_tables(report):
+        heads = ("", "change") if _compares(report) else ("",)
+        lines += ["", format_table((title, *heads), [[f"  {row[0]}", *row[1:]] for row in rows], right=(1, 2))]
     verdicts = [f"{'ok  ' if verdict.ok else 'FAIL'}  {verdict.text} [{verdict.limit.origin}]"
                 for verdict in report.verdicts]
     return "\n".join([*lines, "", *verdicts])
@@ -62,29 +73,46 @@ def to_dict(report: SizeReport) -> dict[str, Any]:
         "figures": {name: _figure_dict(figure, report.baseline) for name, figure in report.sizes.figures.items()},
         "largest_weights": [_named_dict(size) for size in report.sizes.largest_weights],
         "largest_activations": [_named_dict(size) for size in report.sizes.largest_activations],
+        "groups": {group: _group_dicts(report, group) for group in _groups(report)},
         "budget": [{"resource": verdict.resource, "used": verdict.used, "limit": verdict.limit.value,
                     "unit": verdict.unit, "kind": verdict.kind, "origin": verdict.limit.origin,
                     "ok": verdict.ok, "text": verdict.text} for verdict in report.verdicts],
     }
 
 
-def to_annotations(report: SizeReport) -> list[str]:
-    """GitHub workflow commands, one for each limit that is not kept; at its line of the budget file."""
+def to_annotations(report: SizeReport, root: Path | None = None) -> list[str]:
+    """GitHub workflow commands, one for each limit that is not kept; at its line of the budget file.
+
+    GitHub counts paths from ``root``, the checked-out repository, wherever the command ran.
+    """
     lines = []
     for verdict in report.failed:
-        place = {} if verdict.limit.file is None else {"file": str(verdict.limit.file), "line": str(verdict.limit.line)}
+        file, line = verdict.limit.file, verdict.limit.line
+        place = {} if file is None else {"file": _within(root, file), "line": str(line)}
         properties = {**place, "title": f"{verdict.resource} over budget"}
         written = ",".join(f"{key}={_escape_property(value)}" for key, value in properties.items())
         lines.append(f"::error {written}::{_escape_data(verdict.text)}")
     return lines
 
 
+def _within(root: Path | None, file: Path) -> str:
+    """The path from ``root``, or as it was given where the file is elsewhere."""
+    if root is not None and file.resolve().is_relative_to(root.resolve()):
+        return file.resolve().relative_to(root.resolve()).as_posix()
+    return str(file)
+
+
 def to_markdown(report: SizeReport) -> str:
     """A section for ``$GITHUB_STEP_SUMMARY``."""
     header, rows = _figure_rows(report)
     verdicts = [("✅" if verdict.ok else "❌", verdict.text) for verdict in report.verdicts]
-    return "\n".join([f"### Size on {report.target.name}", "", *_markdown_table(header, rows), "",
-                      *_markdown_table(("", "budget"), verdicts), ""])
+    lines = [f"### Size on {report.target.name}", "", *_markdown_table(header, rows), "",
+             *_markdown_table(("", "budget"), verdicts), ""]
+    for title, sizes in _group_tables(report):
+        heads = ("bytes", "change") if _compares(report) else ("bytes",)
+        lines += ["<details>", f"<summary>{title}</summary>", "", *_markdown_table((title, *heads), sizes), "",
+                  "</details>", ""]
+    return "\n".join(lines)
 
 
 def to_junit(report: SizeReport) -> bytes:
@@ -135,8 +163,51 @@ def _signed(change: int | None) -> str:
 
 
 def _largest(report: SizeReport) -> list[tuple[str, Sequence[NamedSize]]]:
-    return [("largest weights", report.sizes.largest_weights),
-            ("largest activations", report.sizes.largest_activations)]
+    weights = [] if "weights" in report.sizes.groups else [("largest weights", report.sizes.largest_weights)]
+    return [*weights, ("largest activations", report.sizes.largest_activations)]
+
+
+def _compares(report: SizeReport) -> bool:
+    """Whether both builds have an image: against none, everything would seem to be new."""
+    return report.baseline is not None and bool(report.baseline.groups) and bool(report.sizes.groups)
+
+
+def _groups(report: SizeReport) -> list[str]:
+    return [group for group in TITLES if group in report.sizes.groups]
+
+
+def _sizes_and_changes(report: SizeReport, group: str) -> list[tuple[str, int, int]]:
+    """Name, bytes and change of all in a group, and of what only the baseline has; the largest first."""
+    before = _by_name(report.baseline, group) if report.baseline else {}
+    now = _by_name(report.sizes, group)
+    rows = [(name, now.get(name, 0), now.get(name, 0) - before.get(name, 0)) for name in {**now, **before}]
+    return sorted(rows, key=lambda row: (-row[1], row[0]))
+
+
+def _by_name(sizes: Sizes, group: str) -> dict[str, int]:
+    return {size.name: size.size_bytes for size in sizes.groups.get(group, ())}
+
+
+def _group_dicts(report: SizeReport, group: str) -> list[dict[str, Any]]:
+    if _compares(report):
+        return [{"name": name, "bytes": size, "change": change}
+                for name, size, change in _sizes_and_changes(report, group)]
+    return [_named_dict(size) for size in report.sizes.groups[group]]
+
+
+def _group_tables(report: SizeReport) -> list[tuple[str, list[list[str]]]]:
+    """Title and rows of each group: its largest, or, against a baseline, what changed the most, if anything did."""
+    tables = []
+    for group in _groups(report):
+        rows = _sizes_and_changes(report, group)
+        if _compares(report):
+            rows = sorted((row for row in rows if row[2]), key=lambda row: (-abs(row[2]), row[0]))
+        shown = [[name, f"{size:,} B", *([_signed(change)] if _compares(report) else [])]
+                 for name, size, change in rows[:ROWS_SHOWN]]
+        if shown:
+            left = f", {len(rows) - len(shown)} more in --json" if len(rows) > len(shown) else ""
+            tables.append((f"{TITLES[group]}{left}", shown))
+    return tables
 
 
 def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from firmware_gen.errors import InputError
 from firmware_gen.frontend.model import Model, Tensor, shorten
+from firmware_gen.report.breakdown import NamedSize, image_groups, printable, tensor_name
 from firmware_gen.report.build_folder import MANIFEST_FILE, MODEL_FILE, BuildFolder
 
 #: Without Arm's compiler nothing can be measured: what functions (beside tables) and stack took in no model measured.
@@ -33,26 +34,18 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class NamedSize:
-    """A tensor and the bytes it takes."""
-
-    name: str
-    size_bytes: int
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.size_bytes} B"
-
-
-@dataclass(frozen=True)
 class Sizes:
     """All figures of a build by name, and its largest tensors, largest first.
 
+    ``largest_weights`` are the image's where there is one, else the model's. ``groups`` share out the image's bytes
+    (:func:`firmware_gen.report.breakdown.image_groups`); they are empty without an image.
     ``largest_activations`` are in the arena together, in the step that needs the most, where the build has a plan.
     """
 
     figures: dict[str, Figure]
     largest_weights: tuple[NamedSize, ...]
     largest_activations: tuple[NamedSize, ...]
+    groups: Mapping[str, tuple[NamedSize, ...]] = field(default_factory=dict)
 
 
 def measure(folder: BuildFolder) -> Sizes:
@@ -64,7 +57,7 @@ def measure(folder: BuildFolder) -> Sizes:
         The manifest lacks the arena, or a figure is not a non-negative integer.
     """
     weights = _constants(folder.model)
-    activations = [NamedSize(shorten(_printable(name)), size) for name, size in folder.peak]
+    activations = [NamedSize(shorten(printable(name)), size) for name, size in folder.peak]
     arena = _figure(folder, "arena_bytes", "input, output and all scratch, as planned")
     if arena.value is None:
         raise InputError("FG-SIZE-01", f"{folder.path / MANIFEST_FILE}: no arena_bytes ({arena.how})",
@@ -85,8 +78,9 @@ def measure(folder: BuildFolder) -> Sizes:
         arena, static, stack, _sum("ram_bytes", "arena, variables and stack", arena, static, stack),
         _figure(folder, "instructions_per_inference", "counted on an emulated chip; not cycles", unit="instructions"),
     )
-    return Sizes({figure.name: figure for figure in figures}, _largest(weights),
-                 _largest(activations or _activations(folder.model)))
+    groups = image_groups(folder)
+    return Sizes({figure.name: figure for figure in figures}, _largest(groups.get("weights", weights)),
+                 _largest(activations or _activations(folder.model)), groups)
 
 
 def _figure(folder: BuildFolder, name: str, how: str, *, unit: str = "B", estimate: int | None = None,
@@ -129,10 +123,4 @@ def _largest(sizes: Iterable[NamedSize]) -> tuple[NamedSize, ...]:
 
 
 def _named(tensor: Tensor) -> NamedSize:
-    """The converter joins the names of fused layers with ';': the first is the one that a user wrote."""
-    first = tensor.name.split(";")[0] or f"tensor {tensor.index}"
-    return NamedSize(shorten(_printable(first)), tensor.byte_size)
-
-
-def _printable(name: str) -> str:
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in name)
+    return NamedSize(tensor_name(tensor) or f"tensor {tensor.index}", tensor.byte_size)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from firmware_gen.errors import InputError
+from firmware_gen.report.breakdown import NamedSize
 from firmware_gen.report.budget import check, default_budget, read_budget
-from firmware_gen.report.size import ESTIMATE, MEASURED, UNKNOWN, Figure, NamedSize, Sizes
+from firmware_gen.report.size import ESTIMATE, MEASURED, UNKNOWN, Figure, Sizes
 from firmware_gen.target import target
 
 KIB = 1024
@@ -63,6 +64,17 @@ def test_a_limit_knows_its_line(tmp_path: Path) -> None:
     assert [(limit.file, limit.line) for limit in budget.values()] == [(path, 3), (path, 7)]
     assert budget["ram"].origin == "budget.toml:7"
     assert read_budget(path, target("cortex-m4"))["ram"].line == 9
+
+
+@pytest.mark.parametrize(("text", "line"), [
+    ("[targets]\n\ncortex-m7.flash = 1", 3), ("[targets]\ncortex-m7 = { ram = 2, flash = 1 }", 2),
+    ("# flash\ntargets.cortex-m7.flash = 1", 2), ("[ targets . \"cortex-m7\" ]\r\n'flash' = 1", 2),
+    ("[targets.cortex-m4]\nflash = 1\n[targets.cortex-m7]\nram = 1\nflash = 1\n[targets.cortex-m3]\nflash = 3", 5),
+    ("[targets.cortex-m7]\n# flash = 9\nflash = 1 # flash", 3),
+])
+def test_a_line_is_found_however_the_key_is_written(tmp_path: Path, text: str, line: int) -> None:
+    (tmp_path / "budget.toml").write_bytes(text.encode())
+    assert read_budget(tmp_path / "budget.toml", target("cortex-m7"))["flash"].line == line
 
 
 @pytest.mark.parametrize(("text", "code", "named"), [

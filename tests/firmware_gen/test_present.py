@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from firmware_gen.errors import CheckFailed
 from firmware_gen.report import present
+from firmware_gen.report.breakdown import NamedSize
 from firmware_gen.report.budget import Limit, Verdict
-from firmware_gen.report.size import ESTIMATE, MEASURED, UNKNOWN, Figure, NamedSize, Sizes
+from firmware_gen.report.size import ESTIMATE, MEASURED, UNKNOWN, Figure, Sizes
 from firmware_gen.report.text import format_table
 from firmware_gen.target import target
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tfser.cli.export_option import export_option
 from tfser.cli.output import json_option, log, print_json
 from tfser.files import staged_folder
 from tfser.spec import ARCHITECTURES
@@ -25,10 +26,11 @@ _PATH = click.Path(path_type=Path)
 @click.option("--target", "target_name", metavar="TARGET", required=True, help="Core or board (see 'tfser targets').")
 @click.option("--out", type=_PATH, help="Folder for the result.  [default: build/NAME-TARGET]")
 @click.option("--budget", "budget_path", metavar="FILE", type=_PATH, help="TOML file of limits; default: the board's.")
+@export_option
 @json_option
 @click.pass_context
 def command(context: click.Context, arch: str, checkpoint: Path | None, target_name: str, out: Path | None,
-            budget_path: Path | None, as_json: bool) -> None:
+            budget_path: Path | None, exports: list[str], as_json: bool) -> None:
     """Build the firmware of a trained model: merge, quantise, validate, write the sources, check the size.
 
     The folder holds model.tflite, features.json, certificate.json, manifest.json, memory.svg, firmware/,
@@ -47,7 +49,7 @@ def command(context: click.Context, arch: str, checkpoint: Path | None, target_n
     with staged_folder(out) as stage:
         from tfser.cli.build_folder import write_build
 
-        built = write_build(stage, _bundle(arch, checkpoint), target, budget)
+        built = write_build(stage, _bundle(arch, checkpoint), target, budget, exports)
     if as_json:
         print_json({"out": str(out), "validation": built.validation.to_dict(), "size": built.manifest["size"],
                     "measured": built.manifest["measured"]})

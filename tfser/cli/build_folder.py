@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,8 +45,8 @@ class Built:
     sizes: present.SizeReport
 
 
-def write_build(folder: Path, bundle: Bundle, target: Target, budget: Budget) -> Built:
-    """Write everything that a build delivers into an empty folder.
+def write_build(folder: Path, bundle: Bundle, target: Target, budget: Budget, exports: Sequence[str] = ()) -> Built:
+    """Write everything that a build delivers into an empty folder, with the ``exports`` that were asked for.
 
     Raises
     ------
@@ -63,7 +64,7 @@ def write_build(folder: Path, bundle: Bundle, target: Target, budget: Budget) ->
     tests = choose_self_tests(bundle.content, inputs)
     log.print(f"compiling for {target.core.name}")
     compiled = compile_model(bundle.content, target.core)
-    firmware = write_firmware(folder, compiled, target.core, tests.inputs)
+    firmware = write_firmware(folder, compiled, target.core, tests.inputs, exports)
     checked = check_firmware(firmware, compiled, target.core, tests)
     if checked:
         validation = dataclasses.replace(validation, checks=(*validation.checks, checked))

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from tfser.cli.export_option import export_option
 from tfser.cli.output import json_option, log, print_json
 
 _PATH = click.Path(path_type=Path)
@@ -16,8 +17,9 @@ _PATH = click.Path(path_type=Path)
 @click.argument("model", metavar="MODEL.tflite", type=_PATH)
 @click.option("--target", "target_name", metavar="TARGET", required=True, help="Core or board (see 'tfser targets').")
 @click.option("--out", type=_PATH, required=True, help="Folder for the result.")
+@export_option
 @json_option
-def command(model: Path, target_name: str, out: Path, as_json: bool) -> None:
+def command(model: Path, target_name: str, out: Path, exports: list[str], as_json: bool) -> None:
     """Compile an int8 model to C that gives TensorFlow Lite Micro's bytes.
 
     The folder holds model.tflite, manifest.json (with the memory plan), memory.svg, firmware/ and,
@@ -33,7 +35,7 @@ def command(model: Path, target_name: str, out: Path, as_json: bool) -> None:
     parsed, content = read_model(model)
     with staged_folder(out) as stage:
         log.print(f"compiling {model} for {target.name}", markup=False, soft_wrap=True)
-        manifest = write_compiled(stage, parsed, content, target, name=str(model))
+        manifest = write_compiled(stage, parsed, content, target, name=str(model), exports=exports)
     if as_json:
         print_json({"out": str(out), **{key: manifest[key] for key in ("target", "input", "output", "measured",
                                                                        "reasons", "size")}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ MANIFEST = "manifest.json"
 MEASURED_ON = "counted for one input of random codes"
 
 
-def write_compiled(folder: Path, model: Model, content: bytes, target: Target, *, name: str) -> dict[str, Any]:
-    """Write everything that a compilation delivers into an empty folder; gives the manifest.
+def write_compiled(folder: Path, model: Model, content: bytes, target: Target, *, name: str,
+                   exports: Sequence[str] = ()) -> dict[str, Any]:
+    """Write everything that a compilation delivers, and ``exports``, into an empty folder; gives the manifest.
 
     Raises
     ------
@@ -41,7 +43,7 @@ def write_compiled(folder: Path, model: Model, content: bytes, target: Target, *
     require_fit(compiled.program, target.board.ram_bytes, name=f"model {name!r}",
                 where=str(target))
     given, gives = ends(model)
-    firmware = write_firmware(folder, compiled, target.core, random_input(given)[None])
+    firmware = write_firmware(folder, compiled, target.core, random_input(given)[None], exports)
     (folder / "model.tflite").write_bytes(content)
     operators = [operator.name for operator in model.subgraphs[0].operators]
     manifest = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from firmware_gen.compile import Compiled, compile_model
 from firmware_gen.errors import FirmwareError
+from firmware_gen.export.exports import write_exports
 from firmware_gen.image.harness import Run
 from firmware_gen.image.link import link_image
 from firmware_gen.image.measure import Measured, profile_parts
@@ -45,7 +47,8 @@ class Firmware:
         self.reasons.update(dict.fromkeys(names, error.received))
 
 
-def write_firmware(folder: Path, compiled: Compiled, core: Core, inputs: np.ndarray) -> Firmware:
+def write_firmware(folder: Path, compiled: Compiled, core: Core, inputs: np.ndarray,
+                   exports: Sequence[str] = ()) -> Firmware:
     """Write ``firmware/``, ``memory.svg`` and, where the tools are there, ``firmware.elf``; run it once for each input.
 
     Parameters
@@ -57,6 +60,8 @@ def write_firmware(folder: Path, compiled: Compiled, core: Core, inputs: np.ndar
     core : Core
         The one that it was compiled for.
     inputs : np.ndarray [shape=(n, ...)], int8
+    exports : sequence of str
+        Projects for other build systems, written into ``firmware/`` beside the C that they are made of.
 
     Raises
     ------
@@ -66,6 +71,7 @@ def write_firmware(folder: Path, compiled: Compiled, core: Core, inputs: np.ndar
         The model refuses to run, or its stack overruns.
     """
     write_sources(folder / FIRMWARE, compiled.files)
+    write_exports(compiled.files, folder / FIRMWARE, core, exports)
     (folder / PICTURE).write_text(memory_picture(compiled.program), encoding="utf-8")
     firmware = Firmware({"arena_bytes": compiled.program.arena_bytes})
     try:

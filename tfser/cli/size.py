@@ -48,7 +48,8 @@ def command(folder: Path, target_name: str | None, budget_path: Path | None, bas
 
 def _tell_github(report: present.SizeReport) -> None:
     """Annotations go to stderr, which GitHub reads too, so that stdout stays the result."""
-    for line in present.to_annotations(report):
+    root = os.environ.get("GITHUB_WORKSPACE")
+    for line in present.to_annotations(report, Path(root) if root else None):
         click.echo(line, err=True)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
