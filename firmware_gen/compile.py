@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firmware_gen.emit.application import emit_application
+from firmware_gen.emit.application import application_bytes, emit_application
 from firmware_gen.emit.firmware import emit_model, part_names
 from firmware_gen.errors import InputError
 from firmware_gen.frontend.features import Features
@@ -26,7 +26,9 @@ class Compiled:
 
     ``files`` are C sources and headers by name, complete: the model, its constants and the kernels
     that it calls. ``parts`` names what a profile counts, in the operators of the file.
-    ``weights_bytes`` counts packed int8 weights and biases, ``tables_bytes`` all other constant arrays.
+    ``weights_bytes`` counts packed int8 weights and biases, ``tables_bytes`` all other constant arrays;
+    ``part_bytes`` shares out both (``weights``, ``tables``) among the parts, what several use to the first of them.
+    ``application_bytes`` is the RAM of the application layer beside the model's arena; ``None`` without one.
     """
 
     files: dict[str, str]
@@ -34,6 +36,8 @@ class Compiled:
     parts: list[str]
     weights_bytes: int
     tables_bytes: int
+    part_bytes: list[dict[str, int]]
+    application_bytes: int | None = None
 
 
 def compile_model(content: bytes, core: Core) -> Compiled:
@@ -55,7 +59,7 @@ def compile_model(content: bytes, core: Core) -> Compiled:
     model = emit_model(program, core)
     files = {**model.files, **kernels_for(model.files["tfser_model.c"])}
     return Compiled(dict(sorted(files.items())), program, part_names(program), model.weights_bytes,
-                    model.tables_bytes)
+                    model.tables_bytes, model.part_bytes)
 
 
 def compile_application(content: bytes, features: Features, core: Core) -> Compiled:
@@ -86,4 +90,5 @@ def compile_application(content: bytes, features: Features, core: Core) -> Compi
     model = compile_model(content, core)
     texts = emit_application(features, model.program, core, float(gives.scale[0]))
     files = {**model.files, **texts, **kernels_for(texts["tfser.c"])}
-    return dataclasses.replace(model, files=dict(sorted(files.items())))
+    return dataclasses.replace(model, files=dict(sorted(files.items())),
+                               application_bytes=application_bytes(features, model.program))

@@ -4,7 +4,7 @@
 #   tools/setup.sh             both of the below
 #   tools/setup.sh python      .venv with the versions of requirements.lock, and tfser itself (editable)
 #   tools/setup.sh toolchain   Arm compiler, QEMU and CMake, through apt where missing and permitted
-#   tools/setup.sh tests       TensorFlow Lite Micro's C++ headers and a library, and clang: for the tests alone
+#   tools/setup.sh tests       TensorFlow Lite Micro's C++ headers and a library, and Debian's tools: for the tests alone
 #
 # PYTHON=/path/to/python3.12 chooses the Python. Exit code 3: Python or a package could not be had.
 # A missing toolchain is said in one line and is no failure: what needs none is still built.
@@ -131,17 +131,22 @@ setup_toolchain() {
     say "no toolchain for firmware.elf (all else is built); to get it: sudo apt-get install ${missing[*]}"
 }
 
-# The generated C is compiled by a second compiler too.
-setup_clang() {
-    has clang && return
-    may_install && apt_install clang && return
-    say "no clang: tests that need it are skipped; to get it: sudo apt-get install clang"
+# A second compiler for the generated C, a browser for the report, what builds Arduino's libraries, a linter.
+setup_test_tools() {
+    local tool
+    local -a missing=()
+    for tool in clang chromium arduino-builder shellcheck; do
+        has "$tool" || missing+=("$tool")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    may_install && apt_install "${missing[@]}" && return
+    say "tests that need ${missing[*]} are skipped; to get it: sudo apt-get install ${missing[*]}"
 }
 
 case "${1:-all}" in
     all) setup_python; setup_toolchain ;;
     python) setup_python ;;
     toolchain) setup_toolchain ;;
-    tests) setup_tflm; setup_clang ;;
+    tests) setup_tflm; setup_test_tools ;;
     *) say "usage: tools/setup.sh [python|toolchain|tests]"; exit 2 ;;
 esac

@@ -20,6 +20,7 @@ from firmware_gen.target import Core
 _C_TYPES = {"float32": "float", "int32": "int32_t", "uint32": "uint32_t", "uint16": "uint16_t"}
 _LINE_VALUES = 12
 _HISTOGRAM_BYTES = 1024
+_STATE_WORDS = 7  # members of tfser_state beside its arrays
 _MACRO = "TFSER_TABLES_SECTION"
 _LAYOUT = ("reversed", "mel_start", "mel_bins", "offset", "log2")
 
@@ -56,6 +57,12 @@ def emit_application(features: Features, program: Program, core: Core, output_sc
     return {"tfser.h": _fill("tfser.h", numbers), "tfser.c": _fill("tfser.c", numbers),
             "tfser_feature_tables.h": _tables_header(features, tables, form),
             "tfser_feature_tables.c": _tables_source(features, tables, form, output_scale)}
+
+
+def application_bytes(features: Features, program: Program) -> int:
+    """RAM beside the model's arena, on a core of 32 bits: the feature window, scratch of frames, ``tfser_state``."""
+    state = 4 * (_STATE_WORDS + len(features.labels)) + 2 * features.fft_size
+    return _offsets(features, program)["arena_bytes"] - program.arena_bytes + state
 
 
 def _check(features: Features, program: Program) -> None:

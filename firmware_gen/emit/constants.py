@@ -13,11 +13,20 @@ SECTIONS = {"weights": "TFSER_WEIGHTS_SECTION", "tables": "TFSER_TABLES_SECTION"
 
 
 class Constants:
-    """Arrays by content. ``kind`` is ``weights`` (int8 weights and biases) or ``tables`` (all else)."""
+    """Arrays by content. ``kind`` is ``weights`` (int8 weights and biases) or ``tables`` (all else).
+
+    ``part_bytes`` are the bytes of each part of the code by kind, in the order of :meth:`begin_part`; what
+    several parts use counts for the first.
+    """
 
     def __init__(self) -> None:
+        self.part_bytes: list[dict[str, int]] = []
         self._known: dict[tuple[str, str, bytes], str] = {}
         self._arrays: dict[str, list[tuple[str, np.ndarray, str]]] = {kind: [] for kind in SECTIONS}
+
+    def begin_part(self) -> None:
+        """What is added from now on belongs to the next part."""
+        self.part_bytes.append(dict.fromkeys(SECTIONS, 0))
 
     def add(self, kind: str, values: np.ndarray, comment: str) -> str:
         """C name of the array of these values, int8 or int32."""
@@ -27,6 +36,8 @@ class Constants:
             name = f"tfser_{kind}_{len(self._arrays[kind])}"
             self._known[key] = name
             self._arrays[kind].append((name, flat, comment))
+            if self.part_bytes:
+                self.part_bytes[-1][kind] += flat.nbytes
         return self._known[key]
 
     def byte_size(self, kind: str) -> int:

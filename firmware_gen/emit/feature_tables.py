@@ -18,6 +18,10 @@ VALUE_BITS = 24
 #: int16 samples: the power has this many bits more than that of samples with full scale 1.
 _PCM_BITS = 30
 _FIXED_BINS = 256
+#: The sum of a Hann window of float32 may exceed its half by rounding; the transform has room for more than that.
+_SUM_SLACK = 1.0001
+#: log2 of the least and the largest log_floor: with those, every power is a float and its logarithm an int32.
+_FLOOR_OCTAVES = -90, 32
 _MEL_ONE = 65535
 
 
@@ -43,13 +47,13 @@ def feature_tables(features: Features, *, fixed: bool) -> FeatureTables:
     value_bits = _value_bits(features)
     unit = math.log(2) / 2**value_bits  # nats
     lowest = round(features.level_floor_nats / unit)
+    level_least = max(0.0, (features.level_min_nats - math.log(features.log_floor)) / unit)
+    if level_least > (1 << VALUE_BITS) - 1:
+        raise _too_wide(f"a least level of {features.level_min_nats} nats")
     multiplier, addend, fraction_bits = _codes(features, unit, lowest)
-    level_least = max(0, round((features.level_min_nats - math.log(features.log_floor)) / unit))
-    if lowest < -(1 << VALUE_BITS) or level_least >= 1 << VALUE_BITS:
-        raise _too_wide(f"a level floor of {features.level_floor_nats} nats")
     arrays = {**(_fixed_arrays(features) if fixed else _float_arrays(features)), **_shared_arrays(features),
               "multiplier": multiplier, "addend": addend}
-    return FeatureTables(arrays, value_bits, level_least, lowest, fraction_bits)
+    return FeatureTables(arrays, value_bits, round(level_least), lowest, fraction_bits)
 
 
 def log2_table() -> np.ndarray:
@@ -60,17 +64,23 @@ def log2_table() -> np.ndarray:
 
 
 def _value_bits(features: Features) -> int:
-    """So many that the loudest frame, a sine of full scale, fits."""
+    """So many that the loudest frame, a sine of full scale, fits, and the depth below the level."""
+    if not _FLOOR_OCTAVES[0] <= math.log2(features.log_floor) <= _FLOOR_OCTAVES[1]:
+        raise _too_wide(f"a log_floor of {features.log_floor!r}")
     loudest = max(float(band.weights.sum(dtype=np.float64)) for band in features.mel) * \
         float(np.abs(features.window).sum(dtype=np.float64)) ** 2
-    bits = max(1.0, math.log2(loudest / features.log_floor))
-    if bits > 63 or abs(math.log2(features.log_floor)) > 400:
-        raise _too_wide(f"a log_floor of {features.log_floor!r}")
-    return min(LOG2_BITS, VALUE_BITS - math.ceil(math.log2(bits)))
+    octaves = max(1.0, math.log2(loudest / features.log_floor), -features.level_floor_nats / math.log(2))
+    if octaves > 63:
+        raise _too_wide(f"a power of up to {loudest!r}, a log_floor of {features.log_floor!r} and a level floor of "
+                        f"{features.level_floor_nats} nats")
+    return min(LOG2_BITS, VALUE_BITS - math.ceil(math.log2(octaves)))
 
 
 def _codes(features: Features, unit: float, lowest: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """``code = (hi32(64 x * multiplier) + addend + half) >> fraction_bits`` with the most bits that fit."""
+    """``code = (hi32(64 x * multiplier) + addend + half) >> fraction_bits`` with the most bits that fit.
+
+    x counts from ``lowest``, so that it is not below 0.
+    """
     scale = features.band_std.astype(np.float64) * np.float32(features.input_scale)
     gain = unit / scale
     offset = features.input_zero_point - features.band_mean / scale
@@ -80,7 +90,7 @@ def _codes(features: Features, unit: float, lowest: int) -> tuple[np.ndarray, np
     if fraction_bits < 4:
         raise _too_wide(f"an input scale of {features.input_scale!r} with a least band_std of {scale.min()!r}")
     return (np.round(gain * 2.0 ** (26 + fraction_bits)).astype(np.int32),
-            np.round(offset * 2.0**fraction_bits).astype(np.int32), fraction_bits)
+            np.round((offset + gain * lowest) * 2.0**fraction_bits).astype(np.int32), fraction_bits)
 
 
 def _shared_arrays(features: Features) -> dict[str, np.ndarray]:
@@ -103,17 +113,15 @@ def _float_arrays(features: Features) -> dict[str, np.ndarray]:
 def _fixed_arrays(features: Features) -> dict[str, np.ndarray]:
     if max(len(band.weights) for band in features.mel) > _FIXED_BINS:
         raise _too_wide(f"a mel band of more than {_FIXED_BINS} bins in fixed point")
-    if features.window.min() < 0 or features.window.max() > 1:
-        raise _too_wide("a window beyond 0 to 1 in fixed point")
-    window = np.minimum(np.round(_frame_window(features).astype(np.float64) * 65536), 65535)
+    if features.window.sum(dtype=np.float64) > features.fft_size / 2 * _SUM_SLACK:
+        raise _too_wide(f"a window whose sum is above {features.fft_size // 2} in fixed point")
     peaks = np.array([band.weights.max() for band in features.mel], np.float64)
     weights = [np.round(band.weights / peak * _MEL_ONE) for band, peak in zip(features.mel, peaks, strict=True)]
-    # Samples are scaled by 2^(14 - bits) before their power is taken, weights by _MEL_ONE / peak.
+    # Samples are scaled by 2^(16 - bits) before their power is taken, weights by _MEL_ONE / peak.
     bits = features.fft_size.bit_length() - 1
-    offset = math.log2(features.log_floor) + _PCM_BITS + 2 * (14 - bits) + np.log2(_MEL_ONE / peaks)
-    twiddle = np.minimum(np.round(_twiddle(features.fft_size) * 2.0**31), 2.0**31 - 1)
-    return {"window": window.astype(np.uint16), "mel": np.concatenate(weights).astype(np.uint16),
-            "twiddle": twiddle.astype(np.int32), "offset": _q22(offset)}
+    offset = math.log2(features.log_floor) + _PCM_BITS + 2 * (16 - bits) + np.log2(_MEL_ONE / peaks)
+    return {"window": _q31(_frame_window(features)), "mel": np.concatenate(weights).astype(np.uint16),
+            "twiddle": _q31(_twiddle(features.fft_size)), "offset": _q22(offset)}
 
 
 def window_part(features: Features) -> tuple[int, int, int]:
@@ -143,6 +151,10 @@ def _twiddle(size: int) -> np.ndarray:
     turns += [k / size for k in range(1, size // 4)]
     angle = 2 * np.pi * np.array(turns)
     return np.stack([np.cos(angle), np.sin(angle)], axis=1).reshape(-1)
+
+
+def _q31(values: np.ndarray) -> np.ndarray:
+    return np.minimum(np.round(values.astype(np.float64) * 2.0**31), 2.0**31 - 1).astype(np.int32)
 
 
 def _q22(values: np.ndarray) -> np.ndarray:

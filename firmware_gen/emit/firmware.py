@@ -70,11 +70,15 @@ _MODEL_SOURCE_HEAD = """\
 
 @dataclass(frozen=True)
 class ModelText:
-    """Generated files by name, and the bytes of their constants: int8 weights with biases, and all other tables."""
+    """Generated files by name, and the bytes of their constants: int8 weights with biases, and all other tables.
+
+    ``part_bytes`` shares both out among the :func:`part_names`.
+    """
 
     files: dict[str, str]
     weights_bytes: int
     tables_bytes: int
+    part_bytes: list[dict[str, int]]
 
 
 def emit_model(program: Program, core: Core) -> ModelText:
@@ -109,7 +113,7 @@ def emit_model(program: Program, core: Core) -> ModelText:
     for kind in SECTIONS:
         files[f"tfser_{kind}.h"] = _constants_header(kind, constants)
         files[f"tfser_{kind}.c"] = _constants_source(kind, constants)
-    return ModelText(files, constants.byte_size("weights"), constants.byte_size("tables"))
+    return ModelText(files, constants.byte_size("weights"), constants.byte_size("tables"), constants.part_bytes)
 
 
 def part_names(program: Program) -> list[str]:

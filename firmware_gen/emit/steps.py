@@ -17,8 +17,10 @@ def step_function(program: Program, number: int, constants: Constants, form: str
     """
     step = program.steps[number]
     first_part = sum(len(before.nodes) for before in program.steps[:number])
-    texts = [_marked(EMITTERS[type(node.op)](Context(program, step, at, constants, form)), first_part + at)
-             for at, node in enumerate(step.nodes)]
+    texts = []
+    for at, node in enumerate(step.nodes):
+        constants.begin_part()
+        texts.append(_marked(EMITTERS[type(node.op)](Context(program, step, at, constants, form)), first_part + at))
     body = [*(line for text in texts for line in text.declarations), *_loops(step, texts)]
     used = "\n".join(body)
     unused = [f"(void){name};" for name in ("input", "output", "arena") if name not in used]

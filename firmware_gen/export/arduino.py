@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from firmware_gen.export.layout import (
+    LICENSE,
     content_version,
     has_application,
     header_names,
+    license_text,
     main_header,
     source_names,
     template,
@@ -42,5 +44,6 @@ def export_arduino(files: Mapping[str, str], folder: Path, core: Core) -> None:
         "library.properties": template("arduino", "library.properties", VERSION=content_version(files), CORE=core.name,
                                        HEADER=main_header(files)),
         f"examples/{example}/{example}.ino": template("arduino", f"{example}.ino"),
+        LICENSE: license_text(),
         "README.md": template("arduino", "README.md", CORE=core.name, HEADER=main_header(files), EXAMPLE=example),
     })

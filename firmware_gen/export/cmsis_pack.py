@@ -7,8 +7,11 @@ from pathlib import Path
 
 from firmware_gen.export.layout import (
     INTERFACE_VERSION,
+    LICENSE,
+    LICENSE_ID,
     content_version,
     header_names,
+    license_text,
     main_header,
     source_names,
     template,
@@ -56,9 +59,11 @@ def export_cmsis_pack(files: Mapping[str, str], folder: Path, core: Core) -> Non
     needs_dsp = core.dsp and not core.helium
     description = template(
         "cmsis_pack", "pack.pdsc", VERSION=content_version(files), INTERFACE=INTERFACE_VERSION, CORE=core.name,
+        LICENSE=LICENSE, LICENSE_ID=LICENSE_ID,
         CONDITIONS=_NEEDS_DSP if needs_dsp else "", CONDITION=' condition="DSP extension"' if needs_dsp else "",
         FILES="".join(f'\n        <file category="{kind}" name="{name}"/>' for kind, name in listed))
     write_folder(folder, {f"src/{name}": files[name] for name in headers + sources} | {
         DESCRIPTION: description,
+        LICENSE: license_text(),
         "README.md": template("cmsis_pack", "README.md", CORE=core.name, HEADER=main_header(files)),
     })

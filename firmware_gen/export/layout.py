@@ -19,6 +19,9 @@ INTERFACE_VERSION = "1.0.0"
 #: What a user includes, where it is there: the application layer, the model, the hook of a profile.
 ENTRY_HEADERS = ("tfser.h", "tfser_model.h", "tfser_profile.h")
 
+#: Name of the licence's file, and its identifier in the SPDX list.
+LICENSE, LICENSE_ID = "LICENSE", "Apache-2.0"
+
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', re.MULTILINE)
 _MATH = re.compile(r"^[ \t]*#[ \t]*include[ \t]+<math\.h>", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"@[A-Z_]+@")
@@ -96,6 +99,11 @@ def template(export: str, name: str, **values: str) -> str:
     """
     text = (resources.files("firmware_gen.export") / "templates" / export / name).read_text(encoding="utf-8")
     return _PLACEHOLDER.sub(lambda found: values[found[0].strip("@")], text)
+
+
+def license_text() -> str:
+    """The terms of the generated C and its kernels, for every export that holds copies of them."""
+    return (resources.files("firmware_gen.export") / "templates" / LICENSE).read_text(encoding="utf-8")
 
 
 def write_folder(folder: Path, texts: Mapping[str, str]) -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from firmware_gen.export.layout import (
+    LICENSE,
+    LICENSE_ID,
     content_version,
     has_application,
     header_names,
+    license_text,
     main_header,
     public_headers,
     source_names,
@@ -45,6 +48,7 @@ def export_platformio(files: Mapping[str, str], folder: Path, core: Core) -> Non
         f"examples/{example}/platformio.ini": template("platformio", "platformio.ini"),
         f"examples/{example}/src/main.cpp": template("platformio", f"{example}.cpp"),
         "library.json": json.dumps(_manifest(files, core), indent=2) + "\n",
+        LICENSE: license_text(),
         "README.md": template("platformio", "README.md", CORE=core.name, HEADER=main_header(files),
                               EXAMPLE=example),
     })
@@ -62,6 +66,7 @@ def _manifest(files: Mapping[str, str], core: Core) -> dict[str, Any]:
         "description": f"A neural network as C, compiled by tfser for {core.name}; takes no heap.",
         "keywords": ["machine-learning", "neural-network", "int8", "audio"],
         "authors": [{"name": "The tfser authors"}],
+        "license": LICENSE_ID,
         "frameworks": "*",
         "platforms": "*",
         "headers": public_headers(files),

@@ -11,6 +11,7 @@ import numpy as np
 from firmware_gen.emit import c_array
 from firmware_gen.emit.c_array import CArray
 from firmware_gen.errors import InputError
+from firmware_gen.export.layout import LICENSE, license_text
 from firmware_gen.export.op_resolver import op_resolver_header
 from firmware_gen.frontend.model import Model, Tensor
 
@@ -61,6 +62,7 @@ def export_tflite_micro(model: Model, content: bytes, folder: Path, *, arena_byt
         "self_test_data.c": c_array.source("self_test_data.h", self_test_arrays),
         "op_resolver.h": op_resolver_header(model),
         "model_config.h": _config(model_input, model_output, labels, arena),
+        LICENSE: license_text(),
         "main.cc": _template("main.cc"),
         "CMakeLists.txt": _template("CMakeLists.txt"),
         "README.md": _template("README.md").replace("@ARENA_BYTES@", str(arena))

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from firmware_gen.export.layout import main_header, source_names, template, write_folder
+from firmware_gen.export.layout import has_application, main_header, source_names, template, write_folder
 from firmware_gen.target import Core
+
+_FLOAT = """
+The audio front end is in single precision. Without `CONFIG_FPU=y` it works too, many times slower; where another thread
+uses floating point as well, Zephyr needs `CONFIG_FPU_SHARING=y`.
+"""
 
 
 def export_zephyr(files: Mapping[str, str], folder: Path, core: Core) -> None:
@@ -27,9 +32,11 @@ def export_zephyr(files: Mapping[str, str], folder: Path, core: Core) -> None:
         No generated C, or ``folder`` is not empty.
     """
     sources = "".join(f"\n    ../{name}" for name in source_names(files))
+    in_float = has_application(files) and core.has_fpu
     write_folder(folder, {
         "module.yml": template("zephyr", "module.yml"),
         "Kconfig": template("zephyr", "Kconfig"),
         "CMakeLists.txt": template("zephyr", "CMakeLists.txt", SOURCES=sources),
-        "README.md": template("zephyr", "README.md", CORE=core.name, HEADER=main_header(files)),
+        "README.md": template("zephyr", "README.md", CORE=core.name, HEADER=main_header(files),
+                              CONFIG="CONFIG_FPU=y\n" if in_float else "", FLOAT=_FLOAT if in_float else ""),
     })

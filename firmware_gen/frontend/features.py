@@ -19,6 +19,8 @@ SCHEMA_VERSION = 1
 FFT_SIZES = tuple(1 << bits for bits in range(3, 15))
 #: Rows and bands are counted in 16 bits, values of a window in 20 (4 MB of them).
 MOST_BANDS, MOST_VALUES = 1024, 1 << 20
+#: Integers of C, where they are not counted otherwise.
+_INT_BITS = 31
 _BAD = (KeyError, TypeError, ValueError, AttributeError, OverflowError, MemoryError)
 _FIX = "build again; the file is not meant to be edited"
 
@@ -90,7 +92,7 @@ def parse_features(content: bytes) -> Features:
     except (*_BAD, RecursionError) as error:
         raise InputError("FG-FEAT-02", f"features that are not a JSON object with a schema_version ({error})",
                          expected="a features.json of tfser", fix=_FIX) from error
-    if version != SCHEMA_VERSION or isinstance(version, bool):
+    if type(version) is not int or version != SCHEMA_VERSION:
         raise InputError("FG-FEAT-03", f"features with schema_version {version!r}",
                          expected=f"schema_version {SCHEMA_VERSION}", fix="build again with this version of tfser")
     try:
@@ -116,9 +118,9 @@ def _from_document(document: dict[str, Any]) -> Features:
         level_floor_nats=_real(spec, "level_floor_nats", lambda value: value < 0),
         band_mean=_floats(spec["band_mean"], _count(spec, "mel_bands")),
         band_std=_floats(spec["band_std"], _count(spec, "mel_bands")),
-        input_scale=_real(given, "scale", lambda value: value > 0),
+        input_scale=_real(given, "scale", lambda value: 0 < float(_float32(value)) < math.inf),
         input_zero_point=_integer(given, "zero_point", -128),
-        labels=tuple(document["labels"]),
+        labels=_labels(document["labels"]),
     )
 
 
@@ -127,6 +129,8 @@ def _check(features: Features, document: dict[str, Any]) -> None:
     _require(features.fft_size in FFT_SIZES, f"fft_size {features.fft_size}, not a power of two from 8 to 16384")
     _require(window <= features.fft_size and features.window_offset == (features.fft_size - window) // 2,
              "a window that is not in the middle of the frame")
+    _require(bool(features.window.any()) and features.window.min() >= 0 and features.window.max() <= 1,
+             "a window that is empty or beyond 0 to 1")
     _require(features.hop_samples <= features.fft_size, "a hop longer than a frame")
     _require(0 < bands <= MOST_BANDS and bands == len(features.band_mean), f"{bands} mel bands")
     _require(all(band.start_bin + len(band.weights) <= bins for band in features.mel), "a band beyond the last bin")
@@ -135,9 +139,7 @@ def _check(features: Features, document: dict[str, Any]) -> None:
     _require(bool((features.band_std > 0).all()), "a band_std that is not above 0")
     _require(features.input_zero_point <= 127, "a zero_point above 127")
     _require(document["clip_samples"] == features.clip_samples, "a clip_samples of other frames")
-    labels = features.labels
-    _require(all(isinstance(label, str) and label for label in labels) and len(set(labels)) == len(labels),
-             "labels that are not distinct names")
+    _require(features.clip_samples >> _INT_BITS == 0, f"{features.clip_samples} samples in a window")
     for name, table in (("window", features.window), ("mel", _dense(features, bins))):
         found = hashlib.sha256(table.astype("<f4").tobytes()).hexdigest()
         _require(document["sha256"][name] == found, f"a table {name!r} that does not match its SHA-256")
@@ -156,10 +158,23 @@ def _band(band: dict[str, Any]) -> MelBand:
     return MelBand(_integer(band, "start_bin", 0), weights)
 
 
+def _labels(labels: Any) -> tuple[str, ...]:
+    _require(isinstance(labels, list) and all(isinstance(label, str) and label for label in labels)
+             and len(set(labels)) == len(labels), "labels that are not distinct names")
+    _require(all(0 not in label.encode("utf-8") for label in labels), "a label that C cannot hold")
+    return tuple(labels)
+
+
 def _floats(values: Any, length: int) -> np.ndarray:
-    table = np.asarray(values, np.float32)
+    _require(isinstance(values, list) and all(type(value) in (int, float) for value in values), "a table of no numbers")
+    table = _float32(values)
     _require(table.shape == (length,) and bool(np.isfinite(table).all()), f"a table without {length} finite values")
     return table
+
+
+def _float32(values: Any) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return np.asarray(values, np.float32)
 
 
 def _count(values: dict[str, Any], name: str) -> int:
@@ -168,7 +183,7 @@ def _count(values: dict[str, Any], name: str) -> int:
 
 def _integer(values: dict[str, Any], name: str, least: int) -> int:
     value = values[name]
-    _require(type(value) is int and least <= value < 1 << 31, f"{name} {value!r}")
+    _require(type(value) is int and least <= value < 1 << _INT_BITS, f"{name} {value!r}")
     return int(value)
 
 

@@ -20,7 +20,10 @@ from firmware_gen.image.toolchain import (
 )
 from firmware_gen.target import Core
 
-_HARNESS = ("start.c", "harness.c")
+#: Files of firmware_gen/image/boards: for every program, and for one with an application layer.
+_HARNESS = ("harness.c", "harness.h", "platform.h", "exit_codes.h")
+_LISTENING = ("harness_listen.c",)
+_CHIP = ("start.c", "harness_chip.c", "semihosting.h", "sections.ld")
 # The harness calls no library function, and the compiler must not make up such a call.
 _HARNESS_FLAGS = ("-ffreestanding", "-fno-tree-loop-distribute-patterns")
 _LINK_FLAGS = ("-nostartfiles", "--specs=nano.specs", "-Wl,--gc-sections", "-Wl,--build-id=none",
@@ -32,8 +35,23 @@ def board_file(name: str) -> str:
     return (resources.files("firmware_gen.image") / "boards" / name).read_text(encoding="utf-8")
 
 
+def harness_files(sources: Mapping[str, str], *platform: str) -> dict[str, str]:
+    """The program around generated C, by file name, with the files of its ``platform``."""
+    names = (*_HARNESS, *(_LISTENING if _has_application(sources) else ()), *platform)
+    return {name: board_file(name) for name in names}
+
+
+def harness_flags(sources: Mapping[str, str]) -> list[str]:
+    """What tells the harness what there is."""
+    return ["-DTFSER_APPLICATION"] if _has_application(sources) else []
+
+
+def _has_application(sources: Mapping[str, str]) -> bool:
+    return "tfser.h" in sources
+
+
 def link_image(sources: Mapping[str, str], core: Core, *, profile: bool = False) -> bytes:
-    """An ELF image that runs the model on every input of a file. Same sources, core and tools, same bytes.
+    """An ELF image that runs the model, or the application layer, on a file. Same sources, core and tools, same bytes.
 
     Parameters
     ----------
@@ -53,13 +71,14 @@ def link_image(sources: Mapping[str, str], core: Core, *, profile: bool = False)
     """
     compiler = arm_compiler()
     script = f"{core.qemu_machine}.ld"
-    own = {name: board_file(name) for name in (*_HARNESS, "semihosting.h", script, "sections.ld")}
-    flags = [*arm_flags(core), *(["-DTFSER_PROFILE"] if profile else [])]
-    compiled = {name: () for name in sorted(sources) if name.endswith(".c")}
+    own = harness_files(sources, *_CHIP, script)
+    flags = [*arm_flags(core), *harness_flags(sources), *(["-DTFSER_PROFILE"] if profile else [])]
+    compiled = {name: _HARNESS_FLAGS if name in own else () for name in sorted({**sources, **own})
+                if name.endswith(".c")}
     with tempfile.TemporaryDirectory(prefix="tfser-") as name:
         folder = Path(name)
         write_sources(folder, {**sources, **own})
-        objects = compile_objects([compiler, *flags], folder, {**compiled, **dict.fromkeys(_HARNESS, _HARNESS_FLAGS)})
+        objects = compile_objects([compiler, *flags], folder, compiled)
         linked = run_tool([compiler, *flags, *_LINK_FLAGS, "-T", script, *objects, "-o", "firmware.elf"], folder,
                           may_fail=True)
         if linked.returncode:

@@ -9,6 +9,7 @@ import numpy as np
 
 from firmware_gen.image.elf import image_sizes
 from firmware_gen.image.harness import Run
+from firmware_gen.image.listening import Heard
 from firmware_gen.image.simulate import instructions
 from firmware_gen.target import Core
 
@@ -32,6 +33,16 @@ class Measured:
         """What was counted in an emulated run."""
         return Measured({"instructions_per_inference": instructions(max(run.ticks), core.qemu_machine),
                          "stack_bytes": max(run.stack_bytes)})
+
+    @staticmethod
+    def of_heard(heard: Heard, core: Core, sample_rate_hz: int) -> Measured:
+        """What was counted while a recording was heard. A decision is counted without the model."""
+        fed = instructions(sum(heard.feed_ticks), core.qemu_machine) * sample_rate_hz / max(sum(heard.samples), 1)
+        beside = max(whole - model for whole, model in zip(heard.classify_ticks, heard.model_ticks, strict=True))
+        return Measured({"frontend_instructions_per_second": round(fed),
+                         "decision_instructions": instructions(beside, core.qemu_machine),
+                         "instructions_per_inference": instructions(max(heard.model_ticks), core.qemu_machine),
+                         "stack_bytes": max(heard.stack_bytes)})
 
 
 def profile_parts(profiled: Run, plain: Run, core: Core, names: Sequence[str]) -> list[dict[str, str | int]]:

@@ -13,7 +13,17 @@ from pathlib import Path
 import numpy as np
 
 from firmware_gen.errors import ToolError
-from firmware_gen.image.harness import Run, read_run
+from firmware_gen.image.harness import (
+    INPUT_FILE,
+    LEFT,
+    MEASURED_FILE,
+    OUTPUT_FILE,
+    Run,
+    Written,
+    model_request,
+    read_run,
+)
+from firmware_gen.image.listening import Heard, Recording, listening_request, read_heard
 from firmware_gen.image.toolchain import emulator, run_tool
 
 #: SysTick's step on each board, in instructions: calibrated with a loop of known length.
@@ -22,10 +32,6 @@ INSTRUCTIONS_PER_TICK = {
     "mps2-an505": Fraction(50), "mps3-an547": Fraction(125, 4),
 }
 
-_LEFT = {
-    90: "it could not open its files", 91: "its last input was cut short", 92: "it could not write its results",
-    99: "it faulted",
-}
 _STARTUP_SECONDS, _INPUT_SECONDS = 60, 60
 
 
@@ -47,19 +53,46 @@ def simulate(image: bytes, machine: str, inputs: np.ndarray) -> Run:
     CheckFailed
         The model refused to run, or its stack overran.
     """
+    return read_run(_run(image, machine, model_request(inputs), len(inputs)), len(inputs))
+
+
+def listen_on_chip(image: bytes, machine: str, recording: Recording) -> Heard:
+    """Put a recording through the application layer of an image.
+
+    Parameters
+    ----------
+    image : bytes
+        The ELF file, of sources with an application layer.
+    machine : str
+        As for :func:`simulate`.
+    recording : Recording
+        One decision for each of its stretches.
+
+    Raises
+    ------
+    ToolError
+        QEMU is missing or fails, or the image stopped on the way.
+    CheckFailed
+        The application layer returned an error, or the stack overran.
+    """
+    written = _run(image, machine, listening_request(recording), len(recording.stretches))
+    return read_heard(written, recording)
+
+
+def _run(image: bytes, machine: str, request: bytes, count: int) -> Written:
     command = [emulator(), "-machine", machine, "-icount", "shift=0", "-display", "none", "-serial", "none",
                "-monitor", "none", "-semihosting-config", "enable=on,target=native", "-kernel", "firmware.elf"]
     with tempfile.TemporaryDirectory(prefix="tfser-") as name:
         folder = Path(name)
         (folder / "firmware.elf").write_bytes(image)
-        (folder / "input.bin").write_bytes(np.ascontiguousarray(inputs, np.int8).tobytes())
-        ended = run_tool(command, folder, timeout_s=_STARTUP_SECONDS + _INPUT_SECONDS * len(inputs), may_fail=True)
+        (folder / INPUT_FILE).write_bytes(request)
+        ended = run_tool(command, folder, timeout_s=_STARTUP_SECONDS + _INPUT_SECONDS * count, may_fail=True)
         if ended.returncode:
             said = ended.stderr.decode("utf-8", "replace").strip()
             raise ToolError("FG-IMG-14", f"the image stopped on {machine}: "
-                                         f"{_LEFT.get(ended.returncode, said or f'exit code {ended.returncode}')}",
+                                         f"{LEFT.get(ended.returncode, said or f'exit code {ended.returncode}')}",
                             expected="an image that runs to its end", fix="build the folder again")
-        return read_run((folder / "output.bin").read_bytes(), (folder / "measured.bin").read_bytes(), len(inputs))
+        return Written((folder / OUTPUT_FILE).read_bytes(), (folder / MEASURED_FILE).read_bytes())
 
 
 def instructions(ticks: int, machine: str) -> int:

@@ -10,6 +10,16 @@ static inline int8_t clamped(int32_t code) {
 #endif
 }
 
+/* 64 max(x, 0), x below 2^25. */
+static inline int32_t above_zero(int32_t x) {
+#if defined(__ARM_FEATURE_SAT)
+    __asm("usat %0, #31, %0, lsl #6" : "+r"(x));
+    return x;
+#else
+    return x > 0 ? x * 64 : 0;
+#endif
+}
+
 void tfser_features_put(uint16_t *high, uint8_t *low, const uint32_t *value, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         high[i] = (uint16_t)(value[i] >> 8);
@@ -32,6 +42,15 @@ static uint32_t bucket(const uint32_t *histogram, uint32_t *rank) {
     return i;
 }
 
+/* The upper byte of high[i]: a load and nothing else where it has an address of its own. */
+static inline uint32_t top_byte(const uint16_t *high, uint32_t i) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return ((const uint8_t *)high)[2 * i + 1];
+#else
+    return (uint32_t)high[i] >> 8;
+#endif
+}
+
 /* Four at a time: the loops below are most of what a decision costs beside the model. */
 #define EACH(count, i, does)                             \
     do {                                                 \
@@ -47,7 +66,7 @@ static uint32_t bucket(const uint32_t *histogram, uint32_t *rank) {
         }                                                \
     } while (0)
 
-#define COUNT_TOP(i) histogram[high[i] >> 8]++
+#define COUNT_TOP(i) histogram[top_byte(high, i)]++
 #define COUNT_UPPER(i) (void)((uint32_t)high[i] >> 8 == top && histogram[high[i] & 0xFFu]++ != 0)
 #define COUNT_LOW(i) (void)(high[i] == upper && histogram[low[i]]++ != 0)
 
@@ -64,18 +83,29 @@ uint32_t tfser_features_select(const uint16_t *high, const uint8_t *low, uint32_
     return upper << 8 | bucket(histogram, &rank);
 }
 
+typedef struct {
+    int32_t base, multiplier, addend;
+    uint32_t bits;
+} band_codes;
+
+static inline int8_t code(band_codes band, uint32_t high, uint32_t low) {
+    const int32_t x = above_zero((int32_t)(high << 8 | low) - band.base);
+    return clamped(((int32_t)(((int64_t)x * band.multiplier) >> 32) + band.addend) >> band.bits);
+}
+
 void tfser_features_quantise(const tfser_features_codes *codes, const uint16_t *high, const uint8_t *low, uint32_t rows,
                              uint32_t level, int8_t *output) {
     const uint32_t bands = codes->bands, bits = codes->fraction_bits;
-    const int32_t down = (int32_t)level * 64, lowest = codes->lowest * 64;
-    const int32_t half = (int32_t)1 << (bits - 1);
-    for (uint32_t band = 0; band < bands; band++, high++, low++, output++) {
-        const int32_t multiplier = codes->multiplier[band], addend = codes->addend[band] + half;
-        for (uint32_t row = 0, at = 0; row < rows; row++, at += bands) {
-            const int32_t above = (int32_t)((uint32_t)high[at] << 14 | (uint32_t)low[at] << 6) - down;
-            const int32_t x = above > lowest ? above : lowest;
-            const int32_t code = ((int32_t)(((int64_t)x * multiplier) >> 32) + addend) >> bits;
-            output[at] = clamped(code);
+    const int32_t base = (int32_t)level + codes->lowest, half = (int32_t)1 << (bits - 1);
+    for (uint32_t b = 0; b < bands; b++) {
+        const band_codes band = {base, codes->multiplier[b], codes->addend[b] + half, bits};
+        uint32_t at = b;
+        for (uint32_t pairs = rows / 2; pairs != 0; pairs--, at += 2 * bands) {
+            output[at] = code(band, high[at], low[at]);
+            output[at + bands] = code(band, high[at + bands], low[at + bands]);
+        }
+        if (rows % 2 != 0) {
+            output[at] = code(band, high[at], low[at]);
         }
     }
 }

@@ -18,13 +18,14 @@ extern "C" {
  * Then those of k / 2^log2_size for k from 1 to half / 2 - 1.
  *
  * Float: power = 4 |X|^2 as the first float of work[k]; sums and products round to nearest in single precision.
- * Fixed point: window in Q16, twiddle in Q31 with 1.0 as 2^31 - 1; samples are multiplied by 2^up, which must leave
- * them int16, and the window; power = |X * 2^(14 - log2_size)|^2 of these as a uint64_t in the place of work[k], its
+ * Fixed point: window and twiddle in Q31 with 1.0 as 2^31 - 1; samples are multiplied by 2^up, which must leave
+ * them int16, and the window; power = |X * 2^(16 - log2_size)|^2 of these as a uint64_t in the place of work[k], its
  * low word first. Products are rounded down in units of 2^(log2_size - 15) samples. The window's sum is at most half.
- * Golden, log2_size 3, window 1.0, x = (4, 0, 0, 0, 0, 0, 0, 0): 64 in each of 5 bins (float). */
+ * Golden, log2_size 3, x = (4, 0, 0, 0, 0, 0, 0, 0): in each of 5 bins 64 with a window of 1.0 (float), and 2^32 with
+ * one of 0.5 (fixed point, up = 2). */
 void tfser_fft_power_float(const int16_t *pcm, uint32_t fourths, const float *window, const uint16_t *reversed,
                            const float *twiddle, uint32_t log2_size, float *work);
-void tfser_fft_power_fixed(const int16_t *pcm, uint32_t up, uint32_t fourths, const uint16_t *window,
+void tfser_fft_power_fixed(const int16_t *pcm, uint32_t up, uint32_t fourths, const int32_t *window,
                            const uint16_t *reversed, const int32_t *twiddle, uint32_t log2_size, int32_t *work);
 
 #ifdef __cplusplus

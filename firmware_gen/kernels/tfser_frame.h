@@ -29,10 +29,11 @@ typedef struct {
     const float *window, *mel, *twiddle;
 } tfser_frame_float_tables;
 
-/* window: Q16; mel: parts of the band's largest weight, 65535 being the whole; twiddle: Q31. */
+/* window, twiddle: Q31; mel: parts of the band's largest weight, 65535 being the whole. */
 typedef struct {
     tfser_frame_layout layout;
-    const uint16_t *window, *mel;
+    const int32_t *window;
+    const uint16_t *mel;
     const int32_t *twiddle;
 } tfser_frame_fixed_tables;
 
@@ -40,7 +41,9 @@ typedef struct {
 
 /* value[b] = log2(max(mel power of band b, floor) / floor) in units of 2^-value_bits, at most TFSER_VALUE_MOST.
  * pcm: [2^log2_size], any samples. work: 2^log2_size + 2 words, for the time of the call.
- * In fixed point a band has at most 256 bins, and the frame is first shifted up as far as it goes, so that quiet frames lose nothing. */
+ * In fixed point a band has at most 256 bins, and the frame is first shifted up as far as it goes, so that quiet frames
+ * lose nothing; what lies 100 dB below the loudest part of its frame is lost in its roundings.
+ * Golden: any tables, samples that are all 0 -> 0 in every band. */
 void tfser_frame_float(const tfser_frame_float_tables *tables, const int16_t *pcm, float *work, uint32_t *value);
 void tfser_frame_fixed(const tfser_frame_fixed_tables *tables, const int16_t *pcm, int32_t *work, uint32_t *value);
 

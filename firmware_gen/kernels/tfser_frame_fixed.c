@@ -3,7 +3,7 @@
 #include "tfser_frame.h"
 #include "tfser_log2.h"
 
-/* Powers have this many bits when the bands are summed: weights of 16 bits and up to 2^8 bins fit above them. */
+/* Powers have this many bits when a band is summed: weights of 16 bits and up to 2^8 bins fit above them. */
 #define POWER_BITS 39u
 
 /* Bits by which the frame can be shifted up and stay int16. */
@@ -18,24 +18,14 @@ static uint32_t headroom(const int16_t *pcm, uint32_t samples) {
 
 static inline uint64_t power_at(const int32_t *bin) { return (uint64_t)(uint32_t)bin[1] << 32 | (uint32_t)bin[0]; }
 
-/* Shift the powers down to POWER_BITS; returns by how many bits. */
-static uint32_t narrow(int32_t *work, uint32_t half) {
+/* Bits by which the powers of a band exceed POWER_BITS. */
+static uint32_t excess(const int32_t *bin, uint32_t bins) {
     uint32_t used = 0;
-    for (uint32_t k = 0; k <= half; k++) {
-        used |= (uint32_t)work[2 * k + 1];
+    for (uint32_t k = 0; k < bins; k++) {
+        used |= (uint32_t)bin[2 * k + 1];
     }
-    const uint32_t zeros = used == 0 ? 32u : tfser_leading_zeros(used);
-    if (zeros >= 64u - POWER_BITS) {
-        return 0;
-    }
-    const uint32_t down = 64u - POWER_BITS - zeros;
-    for (uint32_t k = 0; k <= half; k++) {
-        int32_t *const bin = work + 2 * k;
-        const uint32_t low = (uint32_t)bin[0], high = (uint32_t)bin[1];
-        bin[0] = (int32_t)(low >> down | high << (32u - down));
-        bin[1] = (int32_t)(high >> down);
-    }
-    return down;
+    const uint32_t bits = used == 0 ? 0 : 64u - tfser_leading_zeros(used);
+    return bits > POWER_BITS ? bits - POWER_BITS : 0;
 }
 
 /* log2 of a sum above 0 in Q22. */
@@ -55,20 +45,21 @@ static int32_t log2_sum(const uint32_t *table, uint64_t sum) {
 void tfser_frame_fixed(const tfser_frame_fixed_tables *tables, const int16_t *pcm, int32_t *work, uint32_t *value) {
     const tfser_frame_layout *const layout = &tables->layout;
     const uint16_t *weight = tables->mel;
-    const uint32_t up = headroom(pcm + layout->start, layout->window_samples), down = TFSER_LOG2_BITS - layout->value_bits;
+    const uint32_t up = headroom(pcm + layout->start, layout->window_samples);
+    const uint32_t down = TFSER_LOG2_BITS - layout->value_bits;
     tfser_fft_power_fixed(pcm + layout->start, up, layout->fourths, tables->window, layout->reversed, tables->twiddle,
                           layout->log2_size, work);
-    const int32_t shifted = (int32_t)narrow(work, (uint32_t)1 << (layout->log2_size - 1)) - 2 * (int32_t)up;
     for (uint32_t band = 0; band < layout->bands; band++) {
         const int32_t *bin = work + 2u * layout->mel_start[band];
+        const uint32_t bins = layout->mel_bins[band], over = excess(bin, bins);
         uint64_t sum = 0;
-        for (uint32_t left = layout->mel_bins[band]; left != 0; left--, bin += 2) {
-            sum += power_at(bin) * *weight++;
+        for (const uint16_t *const end = weight + bins; weight < end; weight++, bin += 2) {
+            sum += (power_at(bin) >> over) * *weight;
         }
         value[band] = 0;
         if (sum != 0) {
-            const int32_t above =
-                log2_sum(layout->log2, sum) + shifted * (1 << TFSER_LOG2_BITS) - layout->offset[band];
+            const int32_t shifted = ((int32_t)over - 2 * (int32_t)up) * (1 << TFSER_LOG2_BITS);
+            const int32_t above = log2_sum(layout->log2, sum) + shifted - layout->offset[band];
             const uint32_t rounded = above <= 0 ? 0 : ((uint32_t)above + (1u << down >> 1)) >> down;
             value[band] = rounded < TFSER_VALUE_MOST ? rounded : TFSER_VALUE_MOST;
         }

@@ -9,7 +9,7 @@
 
 /* log2(mantissa / 2^31) in Q22, 0 to 1: linear between entries, off by at most 6e-6.
  * mantissa: its highest bit is set. table: [TFSER_LOG2_TABLE_ENTRIES].
- * Golden: 2^31 + 2^30 -> 2453476 to 2453478 (log2(1.5) = 0.5849625). */
+ * Golden: 2^31 + 2^30 -> 2453521 (log2(1.5) is 2453511; the entry is raised by 10). */
 static inline int32_t tfser_log2_mantissa(const uint32_t *table, uint32_t mantissa) {
     const uint32_t *const entry = table + (mantissa >> 24 & 0x7Fu);
     return (int32_t)(entry[0] + ((entry[1] - entry[0]) * (mantissa >> 8 & 0xFFFFu) >> 16));

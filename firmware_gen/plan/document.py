@@ -17,7 +17,9 @@ def plan_document(program: Program) -> dict[str, Any]:
         ``peak_step``, the number of the step that needs the most;
         ``buffers``: ``name``, ``kind`` (input, output, value, scratch, packed), ``bytes``, ``offset``,
         ``first_step``, ``last_step``; ``steps``: ``name``, ``parts`` (the operators of each node), ``outer`` loops,
-        ``rows``, ``block`` (rows at a time), ``live_bytes`` (bytes of the arena in use).
+        ``rows``, ``block`` (rows at a time), ``live_bytes`` (bytes of the arena in use);
+        ``graph``: for each part, in the order of the steps, the ``layer`` whose output it computes, ``shape`` of
+        the output, and ``inputs``: the numbers of the parts that it reads, -1 for the model's input.
     """
     kinds = buffer_kinds(program)
     used = [live_bytes(program, number) for number in range(len(program.steps))]
@@ -33,6 +35,7 @@ def plan_document(program: Program) -> dict[str, Any]:
             {"name": step_name(step), "parts": [node.title for node in step.nodes],
              "outer": list(step.outer), "rows": step.rows, "block": step.block, "live_bytes": size}
             for step, size in zip(program.steps, used, strict=True)],
+        "graph": _graph(program),
     }
 
 
@@ -45,6 +48,19 @@ def buffer_kinds(program: Program) -> dict[int, str]:
     kinds.update(dict.fromkeys(program.inputs, "input"))
     kinds.update(dict.fromkeys(program.outputs, "output"))
     return kinds
+
+
+def _graph(program: Program) -> list[dict[str, Any]]:
+    graph = program.graph
+    parts = [node for step in program.steps for node in step.nodes]
+    numbers = {value: number for number, node in enumerate(parts) for value in node.outputs}
+    numbers.update(dict.fromkeys(graph.inputs, -1))
+    for node in graph.nodes:  # those in no step are views of what they read
+        read = [numbers[i] for i in node.inputs if i in numbers]
+        numbers.update((value, read[0]) for value in node.outputs if value not in numbers and read)
+    return [{"layer": graph.values[node.outputs[0]].name.split(";")[0],
+             "shape": list(graph.values[node.outputs[0]].shape),
+             "inputs": sorted({numbers[i] for i in node.inputs if i in numbers})} for node in parts]
 
 
 def step_name(step: Step) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from firmware_gen.errors import InputError
-from firmware_gen.report.breakdown import NamedSize
-from firmware_gen.report.size import ESTIMATE, Sizes
+from firmware_gen.report.breakdown import OPERATORS
+from firmware_gen.report.size import ESTIMATE, UNKNOWN, Figure, Sizes
 from firmware_gen.target import BOARDS, CORES, KIB, MIB, Target
 
 if sys.version_info >= (3, 11):
@@ -22,7 +21,10 @@ else:
 UNIT_BYTES = {"B": 1, "KiB": KIB, "MiB": MIB}
 
 #: Budget key -> the figure that it limits.
-FIGURES = {"flash": "flash_bytes", "ram": "ram_bytes", "instructions": "instructions_per_inference"}
+FIGURES = {"flash": "flash_bytes", "ram": "ram_bytes", "instructions": "instructions_per_inference",
+           "arena": "arena_bytes", "application": "application_bytes", "stack": "stack_bytes",
+           "frontend_instructions": "frontend_instructions_per_second",
+           "decision_instructions": "decision_instructions"}
 
 _CULPRITS = 3
 _SECTIONS: dict[str, dict[str, Any]] = {"targets": CORES, "boards": BOARDS}
@@ -103,7 +105,7 @@ def check(sizes: Sizes, budget: Budget, target: Target) -> list[Verdict]:
 
 
 def _verdict(resource: str, limit: Limit, sizes: Sizes, target: Target) -> Verdict:
-    figure = sizes.figures[FIGURES[resource]]
+    figure = sizes.figures.get(FIGURES[resource]) or _absent(resource)
     unit = " B" if figure.unit == "B" else ""
     if figure.value is None:
         text = f"{resource} not measured ({figure.how}), limit {limit.value}{unit} ({target.name})"
@@ -117,10 +119,21 @@ def _verdict(resource: str, limit: Limit, sizes: Sizes, target: Target) -> Verdi
     return Verdict(resource, figure.value, limit, figure.unit, figure.kind, text, ok)
 
 
+def _absent(resource: str) -> Figure:
+    return Figure(FIGURES[resource], None, "B" if _in_bytes(resource) else "instructions", UNKNOWN,
+                  "the build has no such figure")
+
+
+def _in_bytes(resource: str) -> bool:
+    return FIGURES[resource].endswith("_bytes")
+
+
 def _culprits(resource: str, sizes: Sizes) -> str:
-    by_resource: dict[str, Sequence[NamedSize]] = {"flash": sizes.largest_weights, "ram": sizes.largest_activations}
-    largest = by_resource.get(resource, ())[:_CULPRITS]
-    return f"; largest: {', '.join(map(str, largest))}" if largest else ""
+    by_resource = {"flash": sizes.largest_weights, "ram": sizes.largest_activations,
+                   "arena": sizes.largest_activations, "instructions": sizes.groups.get(OPERATORS, ())}
+    unit = " B" if _in_bytes(resource) else ""
+    largest = [f"{size}{unit}" for size in by_resource.get(resource, ())[:_CULPRITS]]
+    return f"; largest: {', '.join(largest)}" if largest else ""
 
 
 def _read_text(path: Path) -> str:
@@ -147,11 +160,11 @@ def _read_limits(path: Path, text: str, keys: tuple[str, str], values: Any, know
         place = (*keys, resource)
         if resource not in FIGURES:
             raise _wrong("FG-BUDGET-06", path, text, place, "is unknown", f"one of {', '.join(FIGURES)}")
-        number = _number(value, in_bytes=resource != "instructions")
+        number = _number(value, in_bytes=_in_bytes(resource))
         if number is None:
             raise _wrong("FG-BUDGET-07", path, text, place, f"is {value!r}",
-                         "a positive integer" if resource == "instructions" else
-                         f"a positive number of bytes or a string as \"512 KiB\" ({', '.join(UNIT_BYTES)})")
+                         f"a positive number of bytes or a string as \"512 KiB\" ({', '.join(UNIT_BYTES)})"
+                         if _in_bytes(resource) else "a positive integer")
         line = _line(text, place)
         budget[resource] = Limit(number, f"{path.name}:{line}", path, line)
     return budget

@@ -29,7 +29,8 @@ class BuildFolder:
     ``measured`` is the manifest's section of figures: a number, or ``None`` with the reason under
     the same key in ``reasons``. ``constants`` are the bytes of the generated C's weights and tables, or empty.
     ``plan`` is the manifest's, of :mod:`firmware_gen.plan.document`, or empty. ``files`` are those whose
-    content is what the manifest says.
+    content is what the manifest says. ``profile`` is the name and the instructions of each step of an inference, in the
+    order of the steps, or empty.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class BuildFolder:
     constants: dict[str, Any]
     plan: dict[str, Any]
     files: frozenset[str] = frozenset()
+    profile: tuple[tuple[str, int], ...] = ()
 
     def read(self, name: str) -> bytes | None:
         """Content of a file whose hash was compared; ``None`` where the manifest lists none of that name."""
@@ -88,7 +90,8 @@ def read_build_folder(path: Path, *, derived: Sequence[str] = ()) -> BuildFolder
     constants, plan = (_section(manifest, key, path) if manifest.get(key) is not None else {}
                        for key in ("constants", "plan"))
     return BuildFolder(path, target, read_tflite(content), len(content), _section(manifest, "measured", path),
-                       _section(manifest, "reasons", path), constants, plan, frozenset(files) - frozenset(derived))
+                       _section(manifest, "reasons", path), constants, plan, frozenset(files) - frozenset(derived),
+                       _profile(manifest, path))
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
@@ -114,6 +117,18 @@ def _section(manifest: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
         raise InputError("FG-BUILD-06", f"{path / MANIFEST_FILE}: {key!r} is {type(section).__name__}",
                          expected="an object", fix=_REBUILD)
     return section
+
+
+def _profile(manifest: dict[str, Any], path: Path) -> tuple[tuple[str, int], ...]:
+    found = []
+    steps = manifest.get("profile") or []
+    for step in steps if isinstance(steps, list) else [steps]:
+        name, count = (step.get("step"), step.get("instructions")) if isinstance(step, dict) else (None, None)
+        if not isinstance(name, str) or not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise InputError("FG-BUILD-11", f"{path / MANIFEST_FILE}: {step!r} in the profile",
+                             expected="a step and its instructions", fix=_REBUILD)
+        found.append((name, count))
+    return tuple(found)
 
 
 def _objects(plan: dict[str, Any], key: str) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from firmware_gen.errors import CheckFailed
-from firmware_gen.report.breakdown import NamedSize
+from firmware_gen.report.breakdown import OPERATORS, NamedSize
 from firmware_gen.report.budget import Verdict
 from firmware_gen.report.size import ESTIMATE, Figure, Sizes
 from firmware_gen.report.text import format_table
@@ -19,7 +19,7 @@ from firmware_gen.target import Target
 #: How the groups of a report are headed, and how many rows of one are shown; JSON holds all.
 TITLES = {"flash_sections": "flash by section", "ram_sections": "RAM by section (with the harness)",
           "weights": "weights by tensor", "tables": "tables by array", "functions": "code by function",
-          "sources": "code by file"}
+          "sources": "code by file", OPERATORS: "instructions by operator"}
 ROWS_SHOWN = 8
 
 # Characters that XML 1.0 cannot hold, not even escaped.
@@ -55,11 +55,11 @@ def to_text(report: SizeReport) -> str:
     lines = [f"{report.target.name} ({board.name}, {board.part})", "",
              format_table(header, rows, right=range(1, len(header) - 2))]
     for title, largest in _largest(report):
-        sizes = [(f"  {size.name}", f"{size.size_bytes:,} B") for size in largest]
+        sizes = [(f"  {size.name}", f"{size.amount:,} B") for size in largest]
         lines += ["", format_table((title, ""), sizes, right=(1,))]
-    for title, rows in _group_tables(report):
-        heads = ("", "change") if _compares(report) else ("",)
-        lines += ["", format_table((title, *heads), [[f"  {row[0]}", *row[1:]] for row in rows], right=(1, 2))]
+    for table in _group_tables(report):
+        lines += ["", format_table((table.title, "", *table.header[1:]), [[f"  {row[0]}", *row[1:]]
+                                                                          for row in table.rows], right=(1, 2))]
     verdicts = [f"{'ok  ' if verdict.ok else 'FAIL'}  {verdict.text} [{verdict.limit.origin}]"
                 for verdict in report.verdicts]
     return "\n".join([*lines, "", *verdicts])
@@ -108,10 +108,9 @@ def to_markdown(report: SizeReport) -> str:
     verdicts = [("✅" if verdict.ok else "❌", verdict.text) for verdict in report.verdicts]
     lines = [f"### Size on {report.target.name}", "", *_markdown_table(header, rows), "",
              *_markdown_table(("", "budget"), verdicts), ""]
-    for title, sizes in _group_tables(report):
-        heads = ("bytes", "change") if _compares(report) else ("bytes",)
-        lines += ["<details>", f"<summary>{title}</summary>", "", *_markdown_table((title, *heads), sizes), "",
-                  "</details>", ""]
+    for table in _group_tables(report):
+        lines += ["<details>", f"<summary>{table.title}</summary>", "",
+                  *_markdown_table((table.title, *table.header), table.rows), "", "</details>", ""]
     return "\n".join(lines)
 
 
@@ -150,12 +149,12 @@ def _figure_dict(figure: Figure, baseline: Sizes | None) -> dict[str, Any]:
 
 
 def _named_dict(size: NamedSize) -> dict[str, Any]:
-    return {"name": size.name, "bytes": size.size_bytes}
+    return {"name": size.name, "bytes": size.amount}
 
 
 def _change(figure: Figure, baseline: Sizes | None) -> int | None:
-    before = baseline.figures[figure.name].value if baseline else None
-    return None if figure.value is None or before is None else figure.value - before
+    before = baseline.figures.get(figure.name) if baseline else None  # an older build may lack it
+    return None if figure.value is None or before is None or before.value is None else figure.value - before.value
 
 
 def _signed(change: int | None) -> str:
@@ -167,9 +166,13 @@ def _largest(report: SizeReport) -> list[tuple[str, Sequence[NamedSize]]]:
     return [*weights, ("largest activations", report.sizes.largest_activations)]
 
 
-def _compares(report: SizeReport) -> bool:
-    """Whether both builds have an image: against none, everything would seem to be new."""
-    return report.baseline is not None and bool(report.baseline.groups) and bool(report.sizes.groups)
+def _compares(report: SizeReport, group: str) -> bool:
+    """Whether both builds have the group: against none, everything would seem to be new."""
+    return report.baseline is not None and group in report.baseline.groups and group in report.sizes.groups
+
+
+def _unit(group: str) -> str:
+    return "instructions" if group == OPERATORS else "bytes"
 
 
 def _groups(report: SizeReport) -> list[str]:
@@ -177,7 +180,7 @@ def _groups(report: SizeReport) -> list[str]:
 
 
 def _sizes_and_changes(report: SizeReport, group: str) -> list[tuple[str, int, int]]:
-    """Name, bytes and change of all in a group, and of what only the baseline has; the largest first."""
+    """Name, amount and change of all in a group, and of what only the baseline has; the largest first."""
     before = _by_name(report.baseline, group) if report.baseline else {}
     now = _by_name(report.sizes, group)
     rows = [(name, now.get(name, 0), now.get(name, 0) - before.get(name, 0)) for name in {**now, **before}]
@@ -185,28 +188,37 @@ def _sizes_and_changes(report: SizeReport, group: str) -> list[tuple[str, int, i
 
 
 def _by_name(sizes: Sizes, group: str) -> dict[str, int]:
-    return {size.name: size.size_bytes for size in sizes.groups.get(group, ())}
+    return {size.name: size.amount for size in sizes.groups.get(group, ())}
 
 
 def _group_dicts(report: SizeReport, group: str) -> list[dict[str, Any]]:
-    if _compares(report):
-        return [{"name": name, "bytes": size, "change": change}
-                for name, size, change in _sizes_and_changes(report, group)]
-    return [_named_dict(size) for size in report.sizes.groups[group]]
+    change = _compares(report, group)
+    return [{"name": name, _unit(group): amount, **({"change": difference} if change else {})}
+            for name, amount, difference in _sizes_and_changes(report, group)]
 
 
-def _group_tables(report: SizeReport) -> list[tuple[str, list[list[str]]]]:
-    """Title and rows of each group: its largest, or, against a baseline, what changed the most, if anything did."""
+@dataclass(frozen=True)
+class _Table:
+    """Each row begins with a name; ``header`` is what stands above the numbers after it."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+def _group_tables(report: SizeReport) -> list[_Table]:
+    """One of each group: its largest, or, against a baseline, what changed the most, if anything did."""
     tables = []
     for group in _groups(report):
-        rows = _sizes_and_changes(report, group)
-        if _compares(report):
+        change, rows = _compares(report, group), _sizes_and_changes(report, group)
+        if change:
             rows = sorted((row for row in rows if row[2]), key=lambda row: (-abs(row[2]), row[0]))
-        shown = [[name, f"{size:,} B", *([_signed(change)] if _compares(report) else [])]
-                 for name, size, change in rows[:ROWS_SHOWN]]
+        suffix = " B" if _unit(group) == "bytes" else ""
+        shown = [[name, f"{amount:,}{suffix}", *([_signed(difference)] if change else [])]
+                 for name, amount, difference in rows[:ROWS_SHOWN]]
         if shown:
             left = f", {len(rows) - len(shown)} more in --json" if len(rows) > len(shown) else ""
-            tables.append((f"{TITLES[group]}{left}", shown))
+            tables.append(_Table(f"{TITLES[group]}{left}", [_unit(group), *(["change"] if change else [])], shown))
     return tables
 
 

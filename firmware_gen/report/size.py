@@ -8,7 +8,7 @@ from typing import Any
 
 from firmware_gen.errors import InputError
 from firmware_gen.frontend.model import Model, Tensor, shorten
-from firmware_gen.report.breakdown import NamedSize, image_groups, printable, tensor_name
+from firmware_gen.report.breakdown import NamedSize, groups, printable, tensor_name
 from firmware_gen.report.build_folder import MANIFEST_FILE, MODEL_FILE, BuildFolder
 
 #: Without Arm's compiler nothing can be measured: what functions (beside tables) and stack took in no model measured.
@@ -16,6 +16,9 @@ CODE_BYTES = 32_768
 STACK_BYTES = 1_024
 
 LARGEST_SHOWN = 5
+
+_INSTRUCTIONS = {"instructions_per_inference": "the model", "frontend_instructions_per_second": "a second of audio",
+                 "decision_instructions": "a decision beside the model"}
 
 MEASURED = "measured"
 ESTIMATE = "estimate"
@@ -38,7 +41,7 @@ class Sizes:
     """All figures of a build by name, and its largest tensors, largest first.
 
     ``largest_weights`` are the image's where there is one, else the model's. ``groups`` share out the image's bytes
-    (:func:`firmware_gen.report.breakdown.image_groups`); they are empty without an image.
+    and the instructions (:func:`firmware_gen.report.breakdown.groups`); what was not measured is not in them.
     ``largest_activations`` are in the arena together, in the step that needs the most, where the build has a plan.
     """
 
@@ -64,7 +67,7 @@ def measure(folder: BuildFolder) -> Sizes:
                          expected="a number of bytes", fix="build it again with 'tfser build'")
     packed, tables = (_whole(folder.constants.get(key)) for key in ("weights_bytes", "tables_bytes"))
     constants = _figure(folder, "flash_weights_bytes", "packed weights and biases in the image",
-                        estimate=sum(size.size_bytes for size in weights) if packed is None else packed,
+                        estimate=sum(size.amount for size in weights) if packed is None else packed,
                         by=f"constant tensors of {MODEL_FILE}" if packed is None else "those of the generated C")
     code = _figure(folder, "flash_code_bytes", "code in the image", estimate=CODE_BYTES, by="more than most models")
     lookups = _figure(folder, "flash_tables_bytes", "multipliers, shifts and lookup tables in the image",
@@ -72,15 +75,20 @@ def measure(folder: BuildFolder) -> Sizes:
     static = _figure(folder, "static_ram_bytes", "variables in the image", estimate=0, by="generated C has none")
     stack = _figure(folder, "stack_bytes", "painted stack, on an emulated chip", estimate=STACK_BYTES,
                     by="more than any model measured")
+    application = _given(folder, "application_bytes", "feature window and state, beside the model's arena")
+    bound = _given(folder, "stack_bound_bytes", "the compiler's frames, summed over the call graph; interrupts on top")
     figures = (
         Figure("model_bytes", folder.model_bytes, "B", MEASURED, f"{MODEL_FILE}, which stays on the host"),
         constants, code, lookups, _sum("flash_bytes", "weights, code and tables", constants, code, lookups),
-        arena, static, stack, _sum("ram_bytes", "arena, variables and stack", arena, static, stack),
-        _figure(folder, "instructions_per_inference", "counted on an emulated chip; not cycles", unit="instructions"),
+        arena, *application, static, stack, *bound,
+        _sum("ram_bytes", f"arena, {'application, ' if application else ''}variables and stack", arena, *application,
+             static, stack),
+        *(_figure(folder, name, f"{how}, counted on an emulated chip; not cycles", unit="instructions")
+          for name, how in _INSTRUCTIONS.items() if name in folder.measured or name == "instructions_per_inference"),
     )
-    groups = image_groups(folder)
-    return Sizes({figure.name: figure for figure in figures}, _largest(groups.get("weights", weights)),
-                 _largest(activations or _activations(folder.model)), groups)
+    shares = groups(folder)
+    return Sizes({figure.name: figure for figure in figures}, _largest(shares.get("weights", weights)),
+                 _largest(activations or _activations(folder.model)), shares)
 
 
 def _figure(folder: BuildFolder, name: str, how: str, *, unit: str = "B", estimate: int | None = None,
@@ -95,6 +103,11 @@ def _figure(folder: BuildFolder, name: str, how: str, *, unit: str = "B", estima
         raise InputError("FG-SIZE-02", f"{folder.path / MANIFEST_FILE}: {name} is {value!r}",
                          expected="an integer of at least 0, or null", fix="build it again with 'tfser build'")
     return Figure(name, value, unit, MEASURED, how)
+
+
+def _given(folder: BuildFolder, name: str, how: str) -> list[Figure]:
+    """A figure that only some builds have."""
+    return [_figure(folder, name, how)] if name in folder.measured else []
 
 
 def _whole(value: Any) -> int | None:
@@ -119,7 +132,7 @@ def _activations(model: Model) -> list[NamedSize]:
 
 
 def _largest(sizes: Iterable[NamedSize]) -> tuple[NamedSize, ...]:
-    return tuple(sorted(sizes, key=lambda size: (-size.size_bytes, size.name))[:LARGEST_SHOWN])
+    return tuple(sorted(sizes, key=lambda size: (-size.amount, size.name))[:LARGEST_SHOWN])
 
 
 def _named(tensor: Tensor) -> NamedSize:

@@ -8,8 +8,6 @@ import math
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tfser.errors import InputError
 from tfser.features.logmel import log_mel
@@ -20,9 +18,7 @@ from tfser.features.normalise import (
     fit_bands,
     level_normalise,
     level_rank,
-    loudest_clip,
     min_level,
-    windows,
 )
 from tfser.spec import FeatureSpec
 
@@ -100,30 +96,3 @@ def test_unfitted():
 def test_nothing_to_fit():
     with pytest.raises(InputError, match="TF-FEAT-04"):
         fit_bands(np.zeros((0, 100, 40), np.float32), SPEC)
-
-
-@settings(deadline=None)  # a busy machine is no failure
-@given(st.integers(1, 6 * SMALL.clip_samples))
-def test_windows_cover_every_sample(length):
-    y = np.arange(1, length + 1, dtype=np.float32)
-    cut = windows(y, SMALL)
-    assert cut.shape == (max(1, math.ceil((length - SMALL.clip_samples) / (SMALL.clip_samples // 2)) + 1),
-                         SMALL.clip_samples)
-    assert cut.dtype == np.float32
-    assert set(cut.ravel()) - {0} == set(y)
-    if length >= SMALL.clip_samples:
-        begins = cut[:, 0] - 1
-        assert begins[0] == 0 and cut[-1, -1] == length
-        assert (np.diff(begins)[:-1] == SMALL.clip_samples // 2).all()
-        assert (np.diff(cut, axis=1) == 1).all()
-
-
-def test_loudest_clip_finds_the_speech():
-    y = np.full(10 * SMALL.clip_samples, 0.01, np.float32)
-    y[700 : 700 + SMALL.clip_samples] = -0.5
-    np.testing.assert_array_equal(loudest_clip(y, SMALL), np.full(SMALL.clip_samples, -0.5))
-
-
-def test_loudest_clip_leaves_a_short_recording_alone():
-    y = np.arange(SMALL.clip_samples, dtype=np.float32)
-    np.testing.assert_array_equal(loudest_clip(y, SMALL), y)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,9 +13,13 @@ import numpy as np
 import pytest
 from compiled import Oracle, inputs
 
-from firmware_gen.compile import compile_model
+from firmware_gen.compile import compile_application, compile_model
 from firmware_gen.export.exports import write_exports
-from firmware_gen.target import CORES
+from firmware_gen.frontend.features import parse_features
+from firmware_gen.frontend.tflite import read_tflite
+from firmware_gen.target import CORES, Core
+from tfser.features.document import write_features_json
+from tfser.spec import FeatureSpec
 
 CORE = CORES["cortex-m4"]
 M4 = ("arm-none-eabi-gcc", *CORE.gcc_flags)
@@ -42,6 +48,63 @@ int main(void) {
 """
 
 
+LABELS = ("anger", "neutral", "happiness", "sadness")
+
+#: Reads one window of samples from stdin, prints the probability of each label. C and C++.
+LISTEN = """
+#include <stdalign.h>
+#include <stdio.h>
+#include "tfser.h"
+int main(void) {
+  static tfser_state state;
+  alignas(TFSER_ARENA_ALIGNMENT) static uint8_t arena[TFSER_ARENA_BYTES];
+  static int16_t samples[TFSER_WINDOW_SAMPLES];
+  float probability[TFSER_NUM_LABELS];
+  if (tfser_init(&state, arena, sizeof arena) != TFSER_OK ||
+      fread(samples, 2, TFSER_WINDOW_SAMPLES, stdin) != TFSER_WINDOW_SAMPLES ||
+      tfser_feed(&state, samples, TFSER_WINDOW_SAMPLES) != TFSER_OK ||
+      tfser_classify(&state, probability) != TFSER_OK) {
+    return 1;
+  }
+  for (int i = 0; i < TFSER_NUM_LABELS; i++) printf("%s %.3f\\n", tfser_labels[i], (double)probability[i]);
+  return 0;
+}
+"""
+
+
+def compile_listener(content: bytes, core: Core) -> dict[str, str]:
+    """All generated C of a model of four labels with its application layer."""
+    graph = read_tflite(content).subgraphs[0]
+    given = graph.tensors[graph.inputs[0]]
+    spec = dataclasses.replace(FeatureSpec(), band_mean=tuple(np.linspace(-5, -8.75, 40).tolist()),
+                               band_std=tuple(np.linspace(3, 0.75, 40).tolist()))
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "features.json"
+        write_features_json(path, spec, input_scale=float(given.scale[0]), input_zero_point=int(given.zero_point[0]),
+                            labels=LABELS)
+        return compile_application(content, parse_features(path.read_bytes()), core).files
+
+
+def window_samples(firmware: Path) -> int:
+    """Samples of a window, as tfser.h says."""
+    return int((firmware / "tfser.h").read_text().split("#define TFSER_WINDOW_SAMPLES ")[1].split()[0])
+
+
+def noise(samples: int) -> bytes:
+    """16-bit samples that give no label for certain."""
+    return np.random.default_rng(3).normal(0, 800, samples).astype("<i2").tobytes()
+
+
+def decision(program: Path, samples: bytes) -> dict[str, float]:
+    """What a program made of :data:`LISTEN`, or the example of an export, prints for samples."""
+    ran = subprocess.run([program], input=samples, capture_output=True, check=True)
+    found = {label: float(value) for label, value in (line.split() for line in ran.stdout.decode().splitlines())}
+    assert tuple(found) == LABELS
+    assert sum(found.values()) == pytest.approx(1, abs=0.003)
+    assert max(found.values()) < 0.999
+    return found
+
+
 class Exported:
     """``folder`` is a firmware/ with all exports; ``expected`` are TensorFlow Lite Micro's bytes for ``given``."""
 
@@ -68,12 +131,13 @@ class Exported:
 
 
 def write_firmware(files: dict[str, str], folder: Path, exports: Sequence[str] = ("cmake", "zephyr", "arduino",
-                                                                                 "platformio", "cmsis_pack")) -> Path:
+                                                                                 "platformio", "cmsis_pack"),
+                   core: Core = CORE) -> Path:
     """The C files and exports of them in one folder."""
     folder.mkdir(parents=True)
     for name, text in files.items():
         (folder / name).write_text(text)
-    write_exports(files, folder, CORE, exports)
+    write_exports(files, folder, core, exports)
     return folder
 
 

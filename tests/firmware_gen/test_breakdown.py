@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import struct
 import subprocess
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from build_folders import make_build, read_manifest, write_manifest
@@ -14,7 +16,7 @@ from build_folders import make_build, read_manifest, write_manifest
 from firmware_gen.errors import InputError
 from firmware_gen.image.elf import read_sections, read_symbols
 from firmware_gen.report import present
-from firmware_gen.report.breakdown import SHARED_OUT, UNNAMED
+from firmware_gen.report.breakdown import OPERATORS, SHARED_OUT, UNNAMED
 from firmware_gen.report.build_folder import read_build_folder
 from firmware_gen.report.size import Sizes, measure
 from firmware_gen.target import target
@@ -72,12 +74,12 @@ def test_a_function_belongs_to_the_file_that_defines_it(built: Path) -> None:
 
 def test_every_group_adds_up_to_its_figure(sizes: Sizes, built: Path) -> None:
     for group in SHARED_OUT:
-        assert sum(size.size_bytes for size in sizes.groups[group]) == sizes.figures[FIGURE[group]].value
-        unnamed = [size.size_bytes for size in sizes.groups[group] if size.name == UNNAMED]
+        assert sum(size.amount for size in sizes.groups[group]) == sizes.figures[FIGURE[group]].value
+        unnamed = [size.amount for size in sizes.groups[group] if size.name == UNNAMED]
         assert sum(unnamed) <= 0.1 * sizes.figures[FIGURE[group]].value
     sections = {section.name: section.size for section in read_sections((built / "firmware.elf").read_bytes())}
     both = (*sizes.groups["flash_sections"], *sizes.groups["ram_sections"])
-    assert {size.name: size.size_bytes for size in both} == {name: size for name, size in sections.items() if size}
+    assert {size.name: size.amount for size in both} == {name: size for name, size in sections.items() if size}
 
 
 def test_weights_have_the_names_of_the_models_tensors(sizes: Sizes, built: Path) -> None:
@@ -86,7 +88,7 @@ def test_weights_have_the_names_of_the_models_tensors(sizes: Sizes, built: Path)
     weights = [size for size in sizes.groups["weights"] if size.name in named]
     assert len(weights) >= 5
     for size in weights:
-        assert named[size.name] <= size.size_bytes <= named[size.name] * 1.1 + 64
+        assert named[size.name] <= size.amount <= named[size.name] * 1.1 + 64
     assert sizes.largest_weights == sizes.groups["weights"][:5]
 
 
@@ -96,7 +98,7 @@ def test_a_baseline_gives_what_came_and_went(sizes: Sizes, other: Path) -> None:
     groups = present.to_dict(report)["groups"]
     for group, figure in FIGURE.items():
         now = {row["name"]: row["bytes"] for row in groups[group] if row["bytes"]}
-        assert now == {size.name: size.size_bytes for size in sizes.groups[group]}
+        assert now == {size.name: size.amount for size in sizes.groups[group]}
         assert sum(row["change"] for row in groups[group]) == sizes.figures[figure].value - before.figures[figure].value
     assert any(row["bytes"] == 0 and row["change"] < 0 for row in groups["weights"])
     assert "weights by tensor" in present.to_text(report)
@@ -107,6 +109,64 @@ def test_against_itself_nothing_changed(sizes: Sizes) -> None:
     report = present.SizeReport(target("cortex-m4"), sizes, [], sizes)
     assert {row["change"] for rows in present.to_dict(report)["groups"].values() for row in rows} == {0}
     assert "by tensor" not in present.to_text(report)
+
+
+def test_operators_add_up_to_the_inference_and_are_named_for_what_they_make(sizes: Sizes, built: Path) -> None:
+    model = read_build_folder(built).model
+    named = {tensor.name.split(";")[0] for tensor in model.subgraphs[0].tensors}
+    operators = sizes.groups[OPERATORS]
+    assert len(operators) > 5
+    assert {size.name for size in operators} <= named
+    # Each part is rounded to what the board's timer resolves.
+    total = sizes.figures["instructions_per_inference"].value
+    assert sum(size.amount for size in operators) == pytest.approx(total, abs=64 * len(operators))
+
+
+def test_tables_are_named_for_the_layer_that_has_them(sizes: Sizes, built: Path) -> None:
+    graph = read_build_folder(built).model.subgraphs[0]
+    (softmax,) = [operator for operator in graph.operators if operator.name == "SOFTMAX"]
+    names = {size.name for size in sizes.groups["tables"]}
+    assert f"exponentials of {graph.tensors[softmax.outputs[0]].name.split(';')[0]}" in names
+    assert not [name for name in names if "operator" in name]
+
+
+def changed_profile(built: Path, folder: Path, index: int, more: int) -> Path:
+    """A copy of a build in which a step takes more instructions."""
+    shutil.copytree(built, folder)
+    manifest = read_manifest(folder)
+    manifest["profile"][index]["instructions"] += more
+    write_manifest(folder, manifest)
+    return folder
+
+
+def test_a_baseline_gives_the_instructions_that_changed(sizes: Sizes, built: Path, tmp_path: Path) -> None:
+    once = measure(read_build_folder(changed_profile(built, tmp_path / "once", 2, 1_000)))
+    twice = measure(read_build_folder(changed_profile(tmp_path / "once", tmp_path / "twice", 4, -123_456)))
+    report = present.SizeReport(target("cortex-m4"), twice, [], sizes)
+    (table,) = re.findall(r"^instructions by operator .*\n(.*)\n(.*)\n+$", present.to_text(report), re.MULTILINE)
+    assert [line.split()[-1] for line in table] == ["-123,456", "+1,000"]
+    assert "| instructions by operator | instructions | change |" in present.to_markdown(report)
+    rows = present.to_dict(report)["groups"][OPERATORS]
+    assert {row["change"] for row in rows} == {-123_456, 1_000, 0}
+    assert all(set(row) == {"name", "instructions", "change"} for row in rows)
+    assert "instructions by operator" not in present.to_text(present.SizeReport(target("cortex-m4"), once, [], once))
+
+
+@pytest.mark.parametrize("profile", [3, [1], [{"step": "x"}], [{"step": 1, "instructions": 1}],
+                                     [{"step": "x", "instructions": -1}], [{"step": "x", "instructions": True}]])
+def test_a_profile_of_another_form_is_refused(built: Path, tmp_path: Path, profile: Any) -> None:
+    folder = shutil.copytree(built, tmp_path / "build")
+    write_manifest(folder, read_manifest(folder) | {"profile": profile})
+    with pytest.raises(InputError, match="FG-BUILD-11"):
+        read_build_folder(folder)
+
+
+def test_a_step_that_names_no_operator_keeps_its_name(built: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(built, tmp_path / "build")
+    steps = [{"step": name, "instructions": 5} for name in ("part 7", "operator 9999 ADD", "a\x1b[0m")]
+    write_manifest(folder, read_manifest(folder) | {"profile": steps})
+    assert {size.name for size in measure(read_build_folder(folder)).groups[OPERATORS]} == {
+        "part 7", "operator 9999 ADD", "a\\x1b[0m"}
 
 
 def test_a_baseline_without_an_image_has_no_changes_of_its_own(sizes: Sizes, tmp_path: Path,
@@ -124,7 +184,7 @@ def test_an_image_that_the_manifest_does_not_list_is_not_read(built: Path, tmp_p
     del manifest["files"]["firmware.elf"]
     write_manifest(folder, manifest)
     (folder / "firmware.elf").write_bytes(b"of another build")
-    assert measure(read_build_folder(folder)).groups == {}
+    assert list(measure(read_build_folder(folder)).groups) == [OPERATORS]
 
 
 def test_a_cut_or_changed_image_is_refused_or_read_and_never_crashes(built: Path) -> None:

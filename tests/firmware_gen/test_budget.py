@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from firmware_gen.errors import InputError
-from firmware_gen.report.breakdown import NamedSize
-from firmware_gen.report.budget import check, default_budget, read_budget
+from firmware_gen.report.breakdown import OPERATORS, NamedSize
+from firmware_gen.report.budget import FIGURES, Limit, check, default_budget, read_budget
 from firmware_gen.report.size import ESTIMATE, MEASURED, UNKNOWN, Figure, Sizes
 from firmware_gen.target import target
 
 KIB = 1024
+LIMIT = '"1 KiB"'
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -30,7 +31,8 @@ def sizes(flash: int = 100, ram: int = 50, instructions: int | None = None) -> S
                Figure("instructions_per_inference", instructions, "instructions",
                       UNKNOWN if instructions is None else MEASURED, "no simulator"))
     return Sizes({figure.name: figure for figure in figures},
-                 (NamedSize("ffn1/w", 65536), NamedSize("ffn2/w", 1024)), (NamedSize("scores", 10000),))
+                 (NamedSize("ffn1/w", 65536), NamedSize("ffn2/w", 1024)), (NamedSize("scores", 10000),),
+                 {OPERATORS: (NamedSize("ffn1", 4), NamedSize("ffn2", 2))})
 
 
 def test_the_default_is_what_the_board_has() -> None:
@@ -141,3 +143,31 @@ def test_a_limit_on_what_nobody_measured_is_not_kept(tmp_path: Path) -> None:
     assert not verdict.ok
     assert verdict.text == "instructions not measured (no simulator), limit 5 (cortex-m7)"
     assert [check(sizes(instructions=count), budget, target("cortex-m7"))[-1].ok for count in (5, 6)] == [True, False]
+
+
+def test_every_figure_can_have_a_limit(tmp_path: Path) -> None:
+    """Bytes may be written as "1 KiB", instructions not; a figure that a build has not is not kept."""
+    parts = (Figure(name, 1025, "B" if name.endswith("_bytes") else "instructions", MEASURED, "")
+             for name in FIGURES.values())
+    measured = Sizes({figure.name: figure for figure in parts}, (), (NamedSize("scores", 10000),))
+    lines = [f"{key} = {LIMIT if name.endswith('_bytes') else 1025}"
+             for key, name in FIGURES.items()]
+    budget = read_budget(write(tmp_path, "\n".join(["[targets.cortex-m4]", *lines])), target("cortex-m4"))
+    verdicts = {verdict.resource: verdict for verdict in check(measured, budget, target("cortex-m4"))}
+    assert list(verdicts) == ["flash", "ram", "instructions", "arena", "application", "stack", "frontend_instructions",
+                              "decision_instructions"]
+    assert verdicts["arena"].text == "arena 1025 B > 1024 B (cortex-m4), 1 B over; largest: scores 10000 B"
+    assert verdicts["stack"].text == "stack 1025 B > 1024 B (cortex-m4), 1 B over"
+    assert verdicts["frontend_instructions"].text == "frontend_instructions 1025 <= 1025 (cortex-m4)"
+    assert [name for name, verdict in verdicts.items() if verdict.ok] == [
+        "instructions", "frontend_instructions", "decision_instructions"]
+    verdicts = {verdict.resource: verdict for verdict in check(sizes(), budget, target("cortex-m4"))}
+    assert not verdicts["application"].ok
+    assert verdicts["application"].text == (
+        "application not measured (the build has no such figure), limit 1024 B (cortex-m4)")
+
+
+def test_too_many_instructions_name_the_operators() -> None:
+    limit = {"instructions": Limit(5, "budget.toml:2")}
+    (verdict,) = check(sizes(instructions=6), limit, target("cortex-m4"))
+    assert verdict.text == "instructions 6 > 5 (cortex-m4), 1 over; largest: ffn1 4, ffn2 2"

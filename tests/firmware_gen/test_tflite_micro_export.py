@@ -171,8 +171,8 @@ def test_cmake_says_what_is_missing(tmp_path: Path, shared_models: Path) -> None
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path, shared_models: Path) -> None:
     first, second = (export(shared_models, "kws_ref_model", tmp_path / name) for name in ("a", "b"))
     files = sorted(path.name for path in first.iterdir())
-    assert files == ["CMakeLists.txt", "README.md", "main.cc", "model_config.h", "model_data.c", "model_data.h",
-                     "op_resolver.h", "self_test_data.c", "self_test_data.h"]
+    assert files == ["CMakeLists.txt", "LICENSE", "README.md", "main.cc", "model_config.h", "model_data.c",
+                     "model_data.h", "op_resolver.h", "self_test_data.c", "self_test_data.h"]
     for name in files:
         assert (first / name).read_bytes() == (second / name).read_bytes()
         assert "@" not in (first / name).read_text(encoding="utf-8")

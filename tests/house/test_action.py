@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import click
 import pytest
 
-from firmware_gen.report.budget import read_budget
+from firmware_gen.report.budget import FIGURES, read_budget
 from firmware_gen.target import target
 from tfser.cli.main import cli, main
 
@@ -24,6 +24,7 @@ yaml = pytest.importorskip("yaml")
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = ROOT / "docs" / "workflows" / "size-gate.yml"
+GUIDE = (ROOT / "docs" / "workflows" / "README.md").read_text(encoding="utf-8")
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 WORKFLOW = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
 
@@ -181,6 +182,58 @@ def test_the_workflows_command_lines_are_ones_that_tfser_takes() -> None:
         assert command is not None
         with command.make_context(name, arguments) as context:
             assert context.params["target_name"] == "$TARGET"
+
+
+def documented(title: str) -> list[str]:
+    """The first column of a table of the guide."""
+    section = GUIDE.split(f"\n## {title}\n")[1].split("\n## ")[0]
+    return re.findall(r"^\| `([\w-]+)` \|", section, re.MULTILINE)
+
+
+def test_the_guide_names_every_input_and_every_key_of_a_budget() -> None:
+    assert documented("The action") == list(ACTION["inputs"])
+    assert sorted(documented("The budget")) == sorted(FIGURES)
+
+
+def test_the_owner_is_said_to_be_a_placeholder() -> None:
+    """The files are used from a copy of this repository, whose address nobody knows here."""
+    lines = [line.strip() for line in EXAMPLE.read_text(encoding="utf-8").splitlines() if "OWNER/" in line]
+    assert len(lines) == 2
+    for place in ("uses: OWNER/tfser@main", "pip install git+https://github.com/OWNER/tfser@main"):
+        assert [place in line for line in lines].count(True) == 1
+        assert f"`{place}`" in GUIDE
+    for name in ("action.yml", "setup.cfg"):
+        assert "OWNER/" not in (ROOT / name).read_text(encoding="utf-8")
+
+
+def lint(kind: str, path: Path) -> subprocess.CompletedProcess[str]:
+    """GitHub's published JSON schemas, which are in the linter's package."""
+    pytest.importorskip("check_jsonschema", reason="needs check-jsonschema (tools/setup.sh)")
+    return subprocess.run([sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{kind}", path],
+                          capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("kind", "path", "old", "new"), [
+    ("github-workflows", EXAMPLE, "runs-on:", "runs_on:"),
+    ("github-workflows", EXAMPLE, "pull_request:", "pull_requests:"),
+    ("github-workflows", EXAMPLE, "        with:\n          ref", "        wit:\n          ref"),
+    ("github-actions", ROOT / "action.yml", "using: composite", "using: compost"),
+    ("github-actions", ROOT / "action.yml", "      shell: bash\n      run: |\n        if", "      run: |\n        if")])
+def test_they_keep_to_githubs_schemas(tmp_path: Path, kind: str, path: Path, old: str, new: str) -> None:
+    assert lint(kind, path).returncode == 0
+    assert path.read_text().count(old) == 1
+    (tmp_path / "bad.yml").write_text(path.read_text().replace(old, new))
+    assert lint(kind, tmp_path / "bad.yml").returncode == 1
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck (tools/setup.sh tests)")
+def test_shellcheck_finds_nothing_in_the_steps() -> None:
+    scripts = [step["run"] for step in (*ACTION["runs"]["steps"], *steps()) if "run" in step]
+    assert len(scripts) > 4
+    for script, found in (*((script, 0) for script in scripts), ("rm -rf $FOLDER/*\n", 1)):
+        checked = subprocess.run(["shellcheck", "--shell=bash", "-"], input=script, capture_output=True, text=True,
+                                 check=False)
+        assert checked.returncode == found, checked.stdout
 
 
 def test_the_example_budget_is_one() -> None:

@@ -16,6 +16,7 @@ def test_agreement_counts_labels():
     outputs = np.eye(3, dtype=np.int8)[[0, 1, 2, 0]]
     found = agreement(outputs, np.eye(3)[[0, 1, 2, 1]] * 7.5)
     assert (found.clips, found.agree, found.share, found.within_bound) == (4, 3, 0.75, False)
+    assert found.confusion == [[1, 0, 0], [1, 1, 0], [0, 0, 1]]  # the float model's labels in rows
 
 
 def test_agreement_at_its_bound():

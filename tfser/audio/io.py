@@ -53,6 +53,22 @@ def read_audio(path: Path, sample_rate_hz: int) -> np.ndarray:
     return y
 
 
+def to_pcm16(y: np.ndarray) -> np.ndarray:
+    """Samples as a device takes them: ``round(y * 32768)``, clipped to int16.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(samples,)], float32
+        Full scale is -1 to 1.
+    """
+    return np.clip(np.rint(y * np.float32(32768)), -32768, 32767).astype(np.int16)
+
+
+def from_pcm16(pcm: np.ndarray) -> np.ndarray:
+    """int16 samples ``pcm`` [shape=(samples,)] as float32 with full scale -1 to 1."""
+    return pcm.astype(np.float32) / np.float32(32768)
+
+
 def is_silent(y: np.ndarray) -> bool:
     """Whether samples ``y`` [shape=(samples,)] never move by more than two 16-bit steps."""
     return y.size == 0 or float(np.ptp(y)) <= SILENCE_SPAN

@@ -8,20 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from firmware_gen.compile import compile_model
+from firmware_gen.compile import compile_application
 from firmware_gen.export.tflite_micro import export_tflite_micro
+from firmware_gen.frontend.features import read_features
 from firmware_gen.frontend.tflite import Model, read_tflite
 from firmware_gen.plan.document import plan_document
 from firmware_gen.report import present
 from firmware_gen.report.budget import Budget, check
 from firmware_gen.report.build_folder import read_build_folder
+from firmware_gen.report.real_time import listening_load, real_time
 from firmware_gen.report.size import measure
 from firmware_gen.target import Target
 from tfser.cli.firmware import PICTURE, constants, versions, write_firmware
+from tfser.cli.listening_test import check_front_end, make_recording
 from tfser.cli.output import SCHEMA_VERSION, log
 from tfser.cli.self_test import check_firmware, choose_self_tests
 from tfser.errors import CheckFailed
-from tfser.features.document import write_features_json
+from tfser.features.document import FeatureDocument, read_features_json, write_features_json
 from tfser.files import canonical_json, sha256
 from tfser.report.page import render
 from tfser.spec import to_dict
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from tfser.convert.bundle import Bundle
 
 TOOLS = ("tfser", "tensorflow", "tf-keras", "numpy", "librosa", "ai-edge-litert", "tflite-micro", "flatbuffers")
-MANIFEST, REPORT = "manifest.json", "report.html"
+FEATURES, MANIFEST, REPORT = "features.json", "manifest.json", "report.html"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,27 +64,33 @@ def write_build(folder: Path, bundle: Bundle, target: Target, budget: Budget, ex
     log.print("running the int8 model under LiteRT and TensorFlow Lite Micro")
     validation = validate_model(model, bundle.content, inputs, logits=bundle.logits)
     _require_passed(validation)
+    document = _write_features(folder, bundle, ends)
     tests = choose_self_tests(bundle.content, inputs)
     log.print(f"compiling for {target.core.name}")
-    compiled = compile_model(bundle.content, target.core)
-    firmware = write_firmware(folder, compiled, target.core, tests.inputs, exports)
-    checked = check_firmware(firmware, compiled, target.core, tests)
-    if checked:
-        validation = dataclasses.replace(validation, checks=(*validation.checks, checked))
+    compiled = compile_application(bundle.content, read_features(folder / FEATURES), target.core)
+    _, recording = make_recording(document)
+    firmware = write_firmware(folder, compiled, target.core, tests.inputs, exports, recording)
+    checked = (check_firmware(firmware, compiled, target.core, tests),
+               check_front_end(firmware, compiled, target.core, bundle.content, document))
+    validation = dataclasses.replace(validation, checks=(*validation.checks, *filter(None, checked)))
     (folder / "model.tflite").write_bytes(bundle.content)
     (folder / "certificate.json").write_text(canonical_json({"schema_version": SCHEMA_VERSION, **bundle.certificate}))
-    labels = bundle.checkpoint.model.labels
-    write_features_json(folder / "features.json", bundle.checkpoint.features, labels=labels,
-                        input_scale=ends["input"]["scale"], input_zero_point=ends["input"]["zero_point"])
-    export_tflite_micro(model, bundle.content, folder / "firmware" / "tflite_micro", labels=labels,
+    export_tflite_micro(model, bundle.content, folder / "firmware" / "tflite_micro", labels=document.labels,
                         arena_bytes=validation.figure("arena_bytes"), self_test=(tests.inputs[0], tests.outputs[0]))
     manifest = {**_manifest(bundle, model, ends, validation, target), "plan": plan_document(compiled.program),
                 "constants": constants(compiled),
                 "measured": {"model_bytes": len(bundle.content), **firmware.figures}, "reasons": firmware.reasons,
-                "profile": firmware.profile}
+                "profile": firmware.profile,
+                "real_time": real_time({target.core.name: listening_load(firmware.figures)})}
     manifest["tool_versions"].update(firmware.tool_versions)
     sizes = _write_manifest(folder, manifest, bundle.certificate, target, budget)
     return Built(manifest, bundle.certificate, validation, sizes)
+
+
+def _write_features(folder: Path, bundle: Bundle, ends: dict[str, dict[str, Any]]) -> FeatureDocument:
+    write_features_json(folder / FEATURES, bundle.checkpoint.features, labels=bundle.checkpoint.model.labels,
+                        input_scale=ends["input"]["scale"], input_zero_point=ends["input"]["zero_point"])
+    return read_features_json(folder / FEATURES)
 
 
 def _require_passed(validation: Validation) -> None:

@@ -57,6 +57,8 @@ def predict(model: Int8Model, recording: Path) -> tuple[dict[str, float], int]:
 def heard_clips(recording: Path, spec: FeatureSpec) -> np.ndarray:
     """Normalised features [shape=(clips, frames, mel_bands)], float32, of a recording's clips, silent ones left out.
 
+    Of 16-bit samples, as a device has them.
+
     Raises
     ------
     InputError
@@ -64,11 +66,11 @@ def heard_clips(recording: Path, spec: FeatureSpec) -> np.ndarray:
     """
     import numpy as np
 
-    from tfser.audio.io import is_silent, read_audio, require_sound
-    from tfser.features.normalise import features, windows
+    from tfser.audio.io import from_pcm16, read_audio, require_sound, to_pcm16
+    from tfser.features.clips import heard_starts, window_at
+    from tfser.features.normalise import features
 
     y = read_audio(recording, spec.sample_rate_hz)
     require_sound(y, recording)
-    clips = windows(y, spec)
-    heard = [clip for clip in clips if not is_silent(clip)] or list(clips)
-    return np.stack([features(clip, spec) for clip in heard])
+    y = from_pcm16(to_pcm16(y))
+    return np.stack([features(window_at(y, start, spec), spec) for start in heard_starts(y, spec)])

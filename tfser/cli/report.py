@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from tfser.cli.output import json_option, print_json
+from tfser.cli.train import FOLDS
 from tfser.errors import InputError
 from tfser.files import canonical_json, write_atomic
 
@@ -19,30 +20,47 @@ _PATH = click.Path(path_type=Path)
 @click.command("report")
 @click.argument("folder", metavar="DIR", type=_PATH)
 @click.option("--out", metavar="FILE", type=_PATH, help="Where to write the page.  [default: DIR/report.html]")
+@click.option("--corpus", "corpus_name", type=click.Choice(tuple(FOLDS)), help="Score the int8 model on this corpus.")
+@click.option("--root", type=_PATH, help="Folder with the recordings.")
+@click.option("--against", metavar="CHECKPOINT", type=_PATH, help="Score the float model on the same clips.")
 @json_option
-def command(folder: Path, out: Path | None, as_json: bool) -> None:
+def command(folder: Path, out: Path | None, corpus_name: str | None, root: Path | None, against: Path | None,
+            as_json: bool) -> None:
     """Write the HTML page of a build folder: one file, no network needed.
 
     The page follows from manifest.json, certificate.json and memory.svg, so it comes out as the build wrote it.
     Another version of tfser may draw it differently; the manifest then gets the new page's hash.
+
+    With --corpus and --root the int8 model is scored on the test speakers of its split. The scores go
+    into the manifest, and from then on the page has them, also without the corpus.
     """
     from firmware_gen.report.build_folder import read_build_folder
     from tfser.report.page import render
 
+    if (corpus_name is None) != (root is None):
+        raise click.UsageError("--corpus and --root go together")
+    if against and corpus_name is None:
+        raise click.UsageError("--against needs recordings: add --corpus and --root")
     report = folder / "report.html"
     read_build_folder(folder, derived=(report.name,))
     manifest = _read_json(folder / "manifest.json")
+    before = canonical_json(manifest)
+    if corpus_name and root:
+        from tfser.cli.deployed_scores import deployed_scores
+
+        manifest["deployed"] = deployed_scores(folder, manifest.get("scores"), corpus_name, root, against)
     certificate = folder / "certificate.json"
     picture = folder / "memory.svg"
     page = render(manifest, _read_json(certificate) if certificate.is_file() else None,
                   picture.read_text(encoding="utf-8", errors="replace") if picture.is_file() else None).encode()
     digest = hashlib.sha256(page).hexdigest()
     write_atomic(out or report, page)
-    if out is None and manifest["files"].get(report.name, digest) != digest:
+    if out is None and report.name in manifest["files"]:
         manifest["files"][report.name] = digest
+    if out is None and canonical_json(manifest) != before:
         write_atomic(folder / "manifest.json", canonical_json(manifest).encode())
     if as_json:
-        print_json({"report": str(out or report), "sha256": digest})
+        print_json({"report": str(out or report), "sha256": digest, "deployed": manifest.get("deployed")})
     else:
         click.echo(out or report)
 

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from firmware_gen.frontend.features import read_features
 from firmware_gen.frontend.model import Model, Tensor
 from firmware_gen.image.harness import Run
 from firmware_gen.image.host import run_on_host
 from firmware_gen.image.link import link_image
 from firmware_gen.image.measure import Measured, profile_parts
 from firmware_gen.image.simulate import simulate
-from firmware_gen.report.build_folder import read_build_folder
+from firmware_gen.image.stack import stack_bounds
+from firmware_gen.image.toolchain import Unavailable
+from firmware_gen.report.build_folder import MODEL_FILE, read_build_folder
 from firmware_gen.target import Core
 from firmware_gen.target import target as find_target
-from tfser.cli.firmware import IMAGE, IMAGE_FIGURES, RUN_FIGURES, compile_named, read_sources
+from tfser.cli.firmware import (
+    BOUND_FIGURES,
+    IMAGE,
+    IMAGE_FIGURES,
+    PLANNED_FIGURES,
+    RUN_FIGURES,
+    compile_named,
+    planned_figures,
+    read_sources,
+)
 from tfser.cli.model_file import read_model
 from tfser.cli.output import log
 from tfser.errors import InputError
@@ -28,20 +40,44 @@ FEATURES_FILE = "features.json"
 ARRAY_SUFFIX, MODEL_SUFFIX = ".npy", ".tflite"
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run. ``runner`` is ``"qemu"`` or ``"host"``; ``profile`` counts each step of the model.
+
+    Of a recording, the share of real time is for a decision every ``decide_every_s``; with ``all_boards`` it is
+    also counted for boards of other cores, each of which the model is compiled for.
+    """
+
+    runner: str
+    profile: bool
+    decide_every_s: float
+    all_boards: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Runnable:
     """C of a model with what is known of it. ``image`` is ``None`` where one has to be linked first.
 
-    ``folder`` is where the model lies, and its features.json if it has one.
+    ``path`` is that of the model. What hears recordings has an application layer, and features.json beside the model.
     """
 
-    folder: Path
+    path: Path
     model: Model
     core: Core
     sources: dict[str, str]
     parts: Sequence[str]
     figures: dict[str, int | None]
     image: bytes | None = None
+
+    @property
+    def features_path(self) -> Path:
+        """Where features.json is, if there is one."""
+        return self.path.with_name(FEATURES_FILE)
+
+    @property
+    def hears(self) -> bool:
+        """Whether there is an application layer."""
+        return "tfser.h" in self.sources
 
     @property
     def ends(self) -> tuple[Tensor, Tensor]:
@@ -52,12 +88,17 @@ class Runnable:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """``outputs`` is stacked as the inputs were. ``decision`` holds label and probabilities of a recording."""
+    """``outputs`` is stacked as the inputs were.
+
+    Of a recording, ``decision`` holds label and probabilities, ``real_time`` what
+    :func:`firmware_gen.report.real_time.real_time` gives.
+    """
 
     outputs: np.ndarray
     figures: dict[str, int | None]
     profile: list[dict[str, str | int]]
-    decision: dict[str, Any]
+    decision: dict[str, Any] = field(default_factory=dict)
+    real_time: dict[str, Any] = field(default_factory=dict)
 
 
 def open_runnable(path: Path, target_name: str | None) -> Runnable:
@@ -85,9 +126,13 @@ def _built(path: Path, target_name: str | None) -> Runnable:
                          expected=f"the folder's own core, {core.name}",
                          fix="leave --target out, or build the folder again for that target")
     image = path / IMAGE
-    return Runnable(path, build.model, core, sources, build.parts,
-                    {name: build.measured.get(name) for name in ("arena_bytes", *IMAGE_FIGURES)},
+    return Runnable(path / MODEL_FILE, build.model, core, sources, build.parts,
+                    {**dict.fromkeys(IMAGE_FIGURES), **_known(build.measured)},
                     image.read_bytes() if image.is_file() else None)
+
+
+def _known(measured: dict[str, Any]) -> dict[str, int | None]:
+    return {name: measured[name] for name in (*PLANNED_FIGURES, *BOUND_FIGURES, *IMAGE_FIGURES) if name in measured}
 
 
 def _compiled(path: Path, target_name: str | None) -> Runnable:
@@ -96,24 +141,22 @@ def _compiled(path: Path, target_name: str | None) -> Runnable:
                          fix="name a core or board (see 'tfser targets'), or give a build folder")
     core = find_target(target_name).core
     model, content = read_model(path)
-    compiled = compile_named(content, core, str(path))
-    return Runnable(path.parent, model, core, compiled.files, compiled.parts,
-                    {"arena_bytes": compiled.program.arena_bytes, **dict.fromkeys(IMAGE_FIGURES)})
+    beside = path.with_name(FEATURES_FILE)
+    compiled = compile_named(content, core, str(path), read_features(beside) if beside.is_file() else None)
+    return Runnable(path, model, core, compiled.files, compiled.parts,
+                    {**dict.fromkeys(IMAGE_FIGURES), **planned_figures(compiled)})
 
 
-def run_inputs(runnable: Runnable, input_path: Path, *, runner: str, profile: bool) -> Result:
-    """Run a model on what a file holds.
+def run_arrays(runnable: Runnable, path: Path, options: RunOptions) -> Result:
+    """Run a model on the inputs that an ``.npy`` file of int8 holds.
 
     Parameters
     ----------
     runnable : Runnable
         From :func:`open_runnable`.
-    input_path : Path
-        ``.npy`` of int8, or a recording, whose features are computed here.
-    runner : str
-        ``"qemu"`` or ``"host"``.
-    profile : bool
-        Count each step.
+    path : Path
+        One input, or several stacked on a new first axis.
+    options : RunOptions
 
     Raises
     ------
@@ -123,32 +166,49 @@ def run_inputs(runnable: Runnable, input_path: Path, *, runner: str, profile: bo
         A compiler or the emulator is missing, or fails.
     """
     given, gives = runnable.ends
-    if input_path.suffix.lower() == ARRAY_SUFFIX:
-        inputs, stacked = read_inputs(input_path, given)
-        run, figures, steps = _run(runnable, inputs, runner=runner, profile=profile)
-        outputs = run.outputs.reshape(len(inputs), *gives.shape)
-        return Result(outputs if stacked else outputs[0], figures, steps, {})
-    inputs, labels = read_recording(input_path, runnable.folder, given)
-    run, figures, steps = _run(runnable, inputs, runner=runner, profile=profile)
-    return Result(run.outputs.reshape(len(inputs), *gives.shape), figures, steps, decide(run.outputs, gives, labels))
+    inputs, stacked = read_inputs(path, given)
+    figures: dict[str, int | None] = {**runnable.figures, **dict.fromkeys(RUN_FIGURES)}
+    steps: list[dict[str, str | int]] = []
+    if options.runner == "host":
+        run = run_on_host(runnable.sources, inputs)
+    else:
+        image, sizes = image_of(runnable)
+        run = simulate(image, runnable.core.qemu_machine, inputs)
+        figures.update({**sizes, **Measured.of_run(run, runnable.core).figures})
+        steps = profile_of(runnable, run, inputs) if options.profile else []
+    outputs = run.outputs.reshape(len(inputs), *gives.shape)
+    return Result(outputs if stacked else outputs[0], figures, steps)
 
 
-def _run(runnable: Runnable, inputs: np.ndarray, *, runner: str,
-         profile: bool) -> tuple[Run, dict[str, int | None], list[dict[str, str | int]]]:
-    figures = dict(runnable.figures)
-    if runner == "host":
-        return run_on_host(runnable.sources, inputs), {**figures, **dict.fromkeys(RUN_FIGURES)}, []
-    core, image = runnable.core, runnable.image
+def image_of(runnable: Runnable) -> tuple[bytes, dict[str, int | None]]:
+    """The image that came with the folder, or one that is linked now, and its figures.
+
+    Raises
+    ------
+    ToolError
+        Arm's compiler is missing, or fails.
+    """
+    image = runnable.image
     if image is None:
-        log.print(f"linking an image for {core.qemu_machine}")
-        image = link_image(runnable.sources, core)
-    figures.update(Measured.of_image(image).figures)
-    run = simulate(image, core.qemu_machine, inputs)
-    figures.update(Measured.of_run(run, core).figures)
-    if not profile:
-        return run, figures, []
+        log.print(f"linking an image for {runnable.core.qemu_machine}")
+        image = link_image(runnable.sources, runnable.core)
+    (bound,) = BOUND_FIGURES
+    known = runnable.figures.get(bound)
+    return image, {**Measured.of_image(image).figures, bound: _bound(runnable) if known is None else known}
+
+
+def _bound(runnable: Runnable) -> int | None:
+    try:
+        return max(stack_bounds(runnable.sources, runnable.core).values())
+    except Unavailable:
+        return None
+
+
+def profile_of(runnable: Runnable, plain: Run, inputs: np.ndarray) -> list[dict[str, str | int]]:
+    """Instructions of each operator for ``inputs``, whose ``plain`` run was not profiled."""
+    core = runnable.core
     profiled = simulate(link_image(runnable.sources, core, profile=True), core.qemu_machine, inputs)
-    return run, figures, profile_parts(profiled, run, core, runnable.parts)
+    return profile_parts(profiled, plain, core, runnable.parts)
 
 
 def read_inputs(path: Path, tensor: Tensor) -> tuple[np.ndarray, bool]:
@@ -178,40 +238,3 @@ def read_inputs(path: Path, tensor: Tensor) -> tuple[np.ndarray, bool]:
                      expected=f"{list(tensor.shape)}, or several of them stacked on a new first axis",
                      fix=f"x.reshape(-1, {', '.join(map(str, tensor.shape))}), if its order is the model's"
                          if x.size and x.size % tensor.elements == 0 else "give the input that the model takes")
-
-
-def read_recording(path: Path, folder: Path, tensor: Tensor) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Quantised features [shape=(clips, *model's input)] of a recording, and the labels.
-
-    Raises
-    ------
-    InputError
-        The folder has no features.json, or another model's; the recording cannot be read or is silent.
-    """
-    if not path.is_file():
-        raise InputError("TF-SIM-05", f"input {str(path)!r} does not exist or is not a file",
-                         expected="an .npy file or a recording", fix="check the path")
-    if not (folder / FEATURES_FILE).is_file():
-        raise InputError("TF-SIM-06", f"{str(folder)!r} holds no {FEATURES_FILE}, so it takes no recordings",
-                         expected="the folder of a speech model", fix="give its int8 input as an .npy file")
-    from tfser.cli.predict import heard_clips
-    from tfser.features.document import read_features_json
-    from tfser.validate.accuracy import quantize
-
-    document = read_features_json(folder / FEATURES_FILE)
-    spec = document.spec
-    if tensor.shape != (1, spec.frames, spec.mel_bands):
-        raise InputError("TF-SIM-07", f"{FEATURES_FILE} gives features [{spec.frames}, {spec.mel_bands}] and the model "
-                                      f"takes {list(tensor.shape)}",
-                         expected="the files of one build", fix="build the folder again")
-    x = quantize(heard_clips(path, spec), document.input_scale, document.input_zero_point)
-    return x.reshape(len(x), *tensor.shape), document.labels
-
-
-def decide(outputs: np.ndarray, tensor: Tensor, labels: tuple[str, ...]) -> dict[str, Any]:
-    """Label and probabilities from logits, averaged over clips."""
-    from tfser.validate.accuracy import probabilities
-
-    mean = probabilities(outputs, float(tensor.scale[0]), int(tensor.zero_point[0])).mean(axis=0)
-    by_label = {label: float(value) for label, value in zip(labels, mean, strict=True)}
-    return {"label": max(by_label, key=lambda name: by_label[name]), "probabilities": by_label}

@@ -1,4 +1,4 @@
-"""``tfser size``: flash and RAM of a build folder against a budget."""
+"""``tfser size``: flash, RAM and instructions of a build folder against a budget."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PATH = click.Path(path_type=Path)
 @json_option
 def command(folder: Path, target_name: str | None, budget_path: Path | None, baseline: Path | None,
             junit: Path | None, github: bool, as_json: bool) -> None:
-    """Flash and RAM of a build against a budget; exit 1 where a limit is not kept."""
+    """Flash, RAM and instructions of a build against a budget; exit 1 where a limit is not kept."""
     build = read_build_folder(folder)
     target = find_target(target_name or build.target)
     budget = read_budget(budget_path, target) if budget_path else default_budget(target)

@@ -9,8 +9,9 @@ import numpy as np
 from tfser.audio.io import is_silent, read_audio
 from tfser.corpora.manifest import Corpus
 from tfser.errors import InputError
+from tfser.features.clips import loudest_clip
 from tfser.features.logmel import log_mel
-from tfser.features.normalise import level_normalise, loudest_clip
+from tfser.features.normalise import level_normalise
 from tfser.spec import FeatureSpec
 
 

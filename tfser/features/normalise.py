@@ -1,4 +1,4 @@
-"""Loudness and channel taken out of the features; longer recordings cut into clips."""
+"""Loudness and channel taken out of the features."""
 
 from __future__ import annotations
 
@@ -96,46 +96,6 @@ def features(y: np.ndarray, spec: FeatureSpec) -> np.ndarray:
     x : np.ndarray [shape=(frames, mel_bands)], float32
     """
     return band_normalise(level_normalise(log_mel(y, spec), spec), spec)
-
-
-def loudest_clip(y: np.ndarray, spec: FeatureSpec) -> np.ndarray:
-    """The ``clip_samples`` of a recording that hold the most energy: speech, and not the pause before it.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(samples,)]
-
-    Returns
-    -------
-    clip : np.ndarray [shape=(at most clip_samples,)]
-        All of ``y`` if it fits.
-    """
-    length = spec.clip_samples
-    if len(y) <= length:
-        return y
-    energy = np.concatenate([[0.0], np.cumsum(np.square(y, dtype=np.float64))])
-    start = int(np.argmax(energy[length:] - energy[:-length]))
-    return y[start : start + length]
-
-
-def windows(y: np.ndarray, spec: FeatureSpec) -> np.ndarray:
-    """Cut a recording into clips that overlap by half; the last one ends with the recording.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(samples,)]
-
-    Returns
-    -------
-    clips : np.ndarray [shape=(n, clip_samples)], float32
-        One clip, padded with zeros at its end, if the recording fits.
-    """
-    length = spec.clip_samples
-    if len(y) <= length:
-        return np.pad(y, (0, length - len(y)))[np.newaxis].astype(np.float32)
-    last = len(y) - length
-    starts = [*range(0, last, length // 2), last]
-    return np.stack([y[start : start + length] for start in starts]).astype(np.float32)
 
 
 def _floats(values: np.ndarray) -> tuple[float, ...]:

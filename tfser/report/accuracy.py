@@ -1,4 +1,4 @@
-"""The page's section about accuracy: how the model scores on speakers that training never heard."""
+"""The page's section about accuracy: how float and int8 model score on speakers that training never heard."""
 
 from __future__ import annotations
 
@@ -6,51 +6,111 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfser.report.charts import bar, confusion_matrix
-from tfser.report.markup import facts, section, table, text
+from tfser.report.markup import code, facts, section, table, text
+
+Document = Mapping[str, Any]
+
+METRICS = {"wf1": "WF1", "uar": "UAR", "wa": "WA", "macro_f1": "macro-F1"}
+TRUTH = "true label in rows, decision in columns, shaded by share of the row"
 
 
-def accuracy(manifest: Mapping[str, Any]) -> str:
-    """Scores, recall per class, confusion matrix and speakers of the test set."""
-    scores = (manifest.get("scores") or {}).get("test")
-    if not scores:
-        return section("Accuracy", missing="manifest.json has no 'scores' of test speakers")
-    intro = (f"<p>The float model on {text(scores['utterances'])} recordings of {text(tested_speakers(manifest))}, "
-             f"whom training never heard. {_int8(manifest)}</p>")
-    summary = facts({name: f"{scores[key]:.3f}" for key, name in
-                     (("wf1", "WF1"), ("uar", "UAR"), ("wa", "WA"), ("macro_f1", "macro-F1"))})
-    # A JSON object has no order: only the list of labels says which row of the matrix is whose.
-    labels = manifest.get("labels") or []
-    matrix = confusion_matrix(labels, scores["confusion"]) if labels else ""
-    charts = f'<div class="columns">{_recalls(scores, labels or sorted(scores["classes"]))}{matrix}</div>'
-    return section("Accuracy", intro, summary, charts, _speakers(scores), missing="")
+def accuracy(manifest: Document) -> str:
+    """Scores, recall per class, confusion matrices and speakers of the test set; what int8 changed."""
+    split, labels = test_split(manifest), manifest.get("labels") or []
+    scores = split and test_scores(manifest)
+    parts = [_test(manifest, split, scores, labels)] if split and scores else []
+    parts.append(_decisions(manifest, labels))
+    return section("Accuracy", *filter(None, parts),
+                   missing="manifest.json has no 'scores' of test speakers with the 'split' that says who they are")
 
 
-def tested_speakers(manifest: Mapping[str, Any]) -> str:
+def test_split(manifest: Document) -> Document | None:
+    """The split that scores are about: corpus, fold, folds, speakers, fingerprint. No score is shown without one."""
+    deployed, split = manifest.get("deployed"), manifest.get("split")
+    if deployed:
+        return {**deployed, "fingerprint": deployed["split_fingerprint"]}
+    return {**split, "speakers": split["test"]} if split else None
+
+
+def test_scores(manifest: Document) -> dict[str, Document]:
+    """Scores on test speakers by the model's name, float and int8, as far as the build has them."""
+    deployed = manifest.get("deployed")
+    found = deployed or {"float": (manifest.get("scores") or {}).get("test")}
+    return {name: found[name] for name in ("float", "int8") if found.get(name)}
+
+
+def tested_speakers(split: Document) -> str:
     """Whom the test scores are about, as plain text."""
-    split = manifest.get("split")
-    if not split:
-        return "test speakers (split not recorded)"
-    return f"{split['corpus']} test speakers {', '.join(split['test'])} (fold {split['fold']} of {split['folds']})"
+    return f"{split['corpus']} test speakers {', '.join(split['speakers'])} (fold {split['fold']} of {split['folds']})"
 
 
-def _int8(manifest: Mapping[str, Any]) -> str:
-    """How the int8 model, which is what is deployed, relates to these scores."""
-    made = {check["name"]: check for check in (manifest.get("validation") or {}).get("checks", [])}
-    found = made.get("agreement")
-    if not found:
-        return "The int8 model was not compared with it."
-    return f"The int8 model gives the same label on {text(found['agree'])} of {text(found['clips'])} calibration clips."
+def _test(manifest: Document, split: Document, scores: Mapping[str, Document], labels: Sequence[str]) -> str:
+    clips = max(entry["utterances"] for entry in scores.values())
+    intro = (f"<p>{text(clips)} recordings of {text(tested_speakers(split))}, whom training never heard; split "
+             f"{code(split['fingerprint'][:12])}. ")
+    if "int8" in scores:
+        intro += ("The int8 model is the deployed file, run by TensorFlow Lite Micro's kernels; float is "
+                  f"{text(manifest['deployed']['float_is'])}.</p>")
+    else:
+        asked = f"tfser report DIR --corpus {split['corpus']} --root PATH"
+        intro += f"The float model; the int8 model was not scored on them: {code(asked)} does that.</p>"
+    matrices = [confusion_matrix(labels, entry["confusion"], f"{name} model: {TRUTH}")
+                for name, entry in scores.items()] if labels else []
+    return (intro + _summary(scores)
+            + f'<div class="columns">{"".join(matrices)}{_recalls(scores, labels)}{_speakers(scores)}</div>')
 
 
-def _recalls(scores: Mapping[str, Any], labels: Sequence[str]) -> str:
-    entries = [(label, scores["classes"][label]) for label in labels]
-    rows = [(text(label), bar(entry["recall"] or 0.0), "–" if entry["recall"] is None else f"{entry['recall']:.2f}",
-             text(entry["support"])) for label, entry in entries]
-    return table(("label", "", "recall", "clips"), rows, numbers=(2, 3), caption="Recall per class", kind="bars")
+def _summary(scores: Mapping[str, Document]) -> str:
+    if len(scores) == 1:
+        (only,) = scores.values()
+        return facts({name: f"{only[key]:.3f}" for key, name in METRICS.items()})
+    rows = [(name, *(f"{scores[of][key]:.3f}" for of in ("float", "int8")),
+             f"{scores['int8'][key] - scores['float'][key]:+.3f}") for key, name in METRICS.items()]
+    return table(("score", "float", "int8", "difference"), rows, numbers=(1, 2, 3), kind="narrow")
 
 
-def _speakers(scores: Mapping[str, Any]) -> str:
+def _recalls(scores: Mapping[str, Document], labels: Sequence[str]) -> str:
+    """Of the last model, which is the deployed one where that was scored; the float model's figure beside it."""
+    *others, shown = scores
+    names = labels or sorted(scores[shown]["classes"])
+    rows = []
+    for label in names:
+        entries = [scores[name]["classes"][label] for name in (shown, *others)]
+        rows.append((text(label), bar(entries[0]["recall"] or 0.0), *(_share(entry["recall"]) for entry in entries),
+                     text(entries[0]["support"])))
+    head = (shown, *others) if others else ("recall",)
+    return table(("label", "", *head, "clips"), rows, numbers=range(2, 3 + len(head)),
+                 caption=f"Recall per class, {shown} model", kind="bars")
+
+
+def _speakers(scores: Mapping[str, Document]) -> str:
+    shown = list(scores)[-1]
     rows = [(text(speaker), bar(entry["uar"]), f"{entry['uar']:.3f}", f"{entry['wa']:.3f}", text(entry["utterances"]))
-            for speaker, entry in sorted(scores.get("speakers", {}).items())]
-    return table(("speaker", "", "UAR", "WA", "clips"), rows, numbers=(2, 3, 4), caption="Per speaker",
-                 kind="bars") if rows else ""
+            for speaker, entry in sorted(scores[shown].get("speakers", {}).items())]
+    return table(("speaker", "", "UAR", "WA", "clips"), rows, numbers=(2, 3, 4),
+                 caption=f"Per speaker, {shown} model", kind="bars") if rows else ""
+
+
+def _decisions(manifest: Document, labels: Sequence[str]) -> str:
+    """What int8 made of the float model's decisions: on the calibration clips, and on the test speakers."""
+    made = {check["name"]: check for check in (manifest.get("validation") or {}).get("checks", [])}
+    found, deployed = made.get("agreement"), manifest.get("deployed") or {}
+    parts = []
+    if found:
+        parts.append(_agreement("calibration clips", found["agree"], found["clips"], labels, found.get("confusion")))
+    if deployed.get("decisions"):
+        counts = deployed["decisions"]
+        agree = sum(row[at] for at, row in enumerate(counts))
+        parts.append(_agreement("test clips", agree, sum(map(sum, counts)), labels, counts))
+    return f'<h3>Float against int8</h3><div class="columns">{"".join(parts)}</div>' if parts else ""
+
+
+def _agreement(what: str, agree: int, clips: int, labels: Sequence[str], counts: Any) -> str:
+    said = f"The int8 model gives the same label as the float model on {text(agree)} of {text(clips)} {what}."
+    matrix = confusion_matrix(labels, counts, f"{what}: float model's label in rows, int8 model's in columns") \
+        if labels and counts else ""
+    return f"<div><p>{said}</p>{matrix}</div>"
+
+
+def _share(recall: float | None) -> str:
+    return "–" if recall is None else f"{recall:.2f}"

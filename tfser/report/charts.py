@@ -31,21 +31,23 @@ def budget_bar(used: int | None, limit: int, *, estimate: bool) -> str:
             f'<rect class="limit" x="{inside}" width="2" height="100%"/></svg>')
 
 
-def confusion_matrix(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
-    """True labels in rows, predictions in columns; a cell's shade is its share of the row.
+def confusion_matrix(labels: Sequence[str], counts: Sequence[Sequence[int]], caption: str) -> str:
+    """A table of counts whose diagonal is what should be; a cell's shade is its share of the row.
 
     Parameters
     ----------
     labels : sequence of str [n]
     counts : sequence of sequence of int [shape=(n, n)]
+    caption : str
+        What rows and columns are, as plain text.
     """
     head = "".join(f'<th scope="col"><span>{text(label)}</span></th>' for label in labels)
     rows = []
     for true, (label, row) in enumerate(zip(labels, counts, strict=True)):
         cells = "".join(_cell(count, sum(row), right=true == predicted) for predicted, count in enumerate(row))
         rows.append(f'<tr><th scope="row">{text(label)}</th>{cells}</tr>')
-    return ('<div class="scroll"><table class="confusion"><caption>Confusion: true label in rows, prediction in '
-            f'columns, shaded by share of the row</caption><thead><tr><td></td>{head}</tr></thead>'
+    return (f'<div class="scroll"><table class="confusion"><caption>{text(caption)}</caption>'
+            f"<thead><tr><td></td>{head}</tr></thead>"
             f"<tbody>{''.join(rows)}</tbody></table></div>")
 
 

@@ -27,7 +27,17 @@ def code(value: Any) -> str:
 def section(title: str, *parts: str, missing: str) -> str:
     """A titled section; without a part it says what is ``missing`` from the build."""
     body = "".join(parts) or f'<p class="soft">Not recorded in this build: {text(missing)}.</p>'
-    return f'<section id="{title.lower().replace(" ", "-")}"><h2>{text(title)}</h2>{body}</section>'
+    return f'<section id="{_anchor(title)}"><h2>{text(title)}</h2>{body}</section>'
+
+
+def contents(titles: Iterable[str]) -> str:
+    """Links to the sections of these titles."""
+    links = "".join(f'<a href="#{_anchor(title)}">{text(title)}</a>' for title in titles)
+    return f'<nav aria-label="Sections">{links}</nav>'
+
+
+def _anchor(title: str) -> str:
+    return title.lower().replace(" ", "-")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int] = (), caption: str = "",

@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 from tfser.errors import InputError
 
 _TAGS = {"svg", "title", "style", "g", "rect", "line", "text"}
+#: Pixels up to which a picture can be shrunk to the page's width and still be read.
+WIDEST_SHRUNK = 1210
 _NAMESPACE = "{http://www.w3.org/2000/svg}"
 
 
@@ -25,6 +27,8 @@ def inline(picture: str) -> str:
         root = ElementTree.fromstring(picture)
         for element in root.iter():
             _check(element)
+        if float(root.get("width", "inf")) <= WIDEST_SHRUNK:
+            root.set("class", f"{root.get('class', '')} shrunk".strip())
     except (ElementTree.ParseError, ValueError) as error:
         raise InputError("TF-REP-04", f"memory.svg: {error}", expected="the picture that 'tfser build' wrote",
                          fix="build again with 'tfser build'") from error

@@ -18,20 +18,33 @@ _LAYERS_IN_REASON = re.compile(r" \('[^']*'(, '[^']*')*\)")
 _MARKS = {True: '<span class="good">✓ pass</span>', False: '<span class="bad">✗ fail</span>',
           None: '<span class="bad">– not run</span>'}
 
+#: How figures were found that the size report leaves out.
+HOW = {"application_bytes": "feature window and state, beside the model's arena",
+       "decision_instructions": "a decision beside the model, counted on an emulated chip; not cycles",
+       "firmware_elf_bytes": "the file with its symbols and test harness, not what is flashed",
+       "frontend_instructions_per_second": "a second of audio, counted on an emulated chip; not cycles",
+       "stack_bound_bytes": "the compiler's frames along the deepest calls"}
+
 
 def budget(manifest: Document) -> str:
     """Used against the limits, then every figure with how it was found."""
     size = manifest.get("size") or {}
     meters = "".join(map(_meter, size.get("budget", [])))
+    known = size.get("figures", {})
+    others = {name: _measured(name, value, manifest) for name, value in manifest["measured"].items()
+              if name not in known}
     figures = [(code(name), _amount(figure["value"], figure["unit"]), pill(figure["kind"]), text(figure["how"]))
-               for name, figure in sorted(size.get("figures", {}).items())]
-    figures += [(code(name), _amount(value, "B" if name.endswith("_bytes") else ""),
-                 pill("not measured" if value is None else "measured"),
-                 text(manifest["reasons"].get(name, "")))
-                for name, value in sorted(manifest["measured"].items()) if name not in size.get("figures", {})]
+               for name, figure in sorted({**known, **others}.items())]
     return section("Budget", f'<ul class="meters">{meters}</ul>' if meters else "",
                    table(("figure", "value", "kind", "how"), figures, numbers=(1,)) if figures else "",
                    missing="manifest.json has no 'size'")
+
+
+def _measured(name: str, value: int | None, manifest: Document) -> Document:
+    """A figure that the size report has nothing to say about."""
+    return {"value": value, "unit": "B" if name.endswith("_bytes") else "instructions",
+            "kind": "not measured" if value is None else "measured",
+            "how": (manifest.get("reasons") or {}).get(name) or HOW.get(name, "")}
 
 
 def _meter(verdict: Document) -> str:
@@ -107,21 +120,6 @@ def memory(manifest: Document, picture: str | None) -> str:
                  f"no plan of these steps needs less than {text(plan['lower_bound_bytes'])} B.</p>")
     return section("Memory", *((intro, f'<div class="scroll">{inline(picture)}</div>') if picture else ()),
                    missing="the folder has no memory.svg")
-
-
-def profile(manifest: Document) -> str:
-    """Instructions of each part of the generated C, in the order in which they begin."""
-    steps = manifest.get("profile") or []
-    most = max((step["instructions"] for step in steps), default=0) or 1
-    total = sum(step["instructions"] for step in steps) or 1
-    rows = [(text(step["step"].replace("operator ", "")), bar(step["instructions"] / most), text(step["instructions"]),
-             f"{step['instructions'] / total:.1%}") for step in steps]
-    intro = ("<p>Counted on an emulated chip, for one input. Instructions, not cycles. Operators have their "
-             "numbers in the file; those that one kernel computes share a line.</p>")
-    return section("Instructions", *((intro, table(("operators", "", "instructions", "share"), rows, numbers=(2, 3),
-                                                   kind="steps")) if rows else ()),
-                   missing=(manifest.get("reasons") or {}).get("instructions_per_inference",
-                                                               "manifest.json has no 'profile'"))
 
 
 def operators(manifest: Document) -> str:

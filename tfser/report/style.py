@@ -14,6 +14,9 @@ body { margin: 0 auto; max-width: 66rem; padding: 2.5rem 1.5rem 4rem; background
        -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 h1 { font-size: 1.9rem; line-height: 1.15; letter-spacing: -.015em; margin: .1rem 0 .3rem; }
 h2 { font-size: 1.2rem; margin: 0 0 .9rem; break-after: avoid; }
+h3 { font-size: 1rem; margin: 1.5rem 0 .6rem; break-after: avoid; }
+nav { margin-top: 1.25rem; font-size: .9rem; } nav a { display: inline-block; margin-right: 1.1rem; padding: .2rem 0; }
+a { color: var(--accent); } a:focus-visible { outline: 2px solid; outline-offset: 2px; }
 section { border-top: 1px solid var(--line); margin-top: 2.25rem; padding-top: 1.5rem; }
 p { margin: 0 0 .9rem; max-width: 44rem; } header p { margin: 0; max-width: none; }
 ul, dl { margin: 0; padding: 0; list-style: none; } dd { margin: 0; }
@@ -22,7 +25,7 @@ ul, dl { margin: 0; padding: 0; list-style: none; } dd { margin: 0; }
 .verdict { display: flex; flex-wrap: wrap; gap: .1rem .75rem; margin: 1.1rem 0; padding: .6rem .9rem;
            border: 1px solid var(--line); border-left: .3rem solid; border-radius: .35rem; }
 .verdict span, .verdict li { color: var(--ink); } .verdict li { overflow-wrap: anywhere; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: .75rem; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem; }
 .tiles li { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem; }
 .tiles b { display: block; font-size: 1.4rem; line-height: 1.3; letter-spacing: -.01em; white-space: nowrap; }
 .tiles i { font-size: 1rem; font-style: normal; font-weight: 400; color: var(--soft); }
@@ -51,32 +54,53 @@ thead th { font-size: .85rem; color: var(--soft); }
 tr > :last-child, .bars tr > :last-child { padding-right: 0; }
 .bars th[scope=row] { width: 1%; white-space: nowrap; }
 .bars code { display: block; width: max-content; max-width: 12rem; white-space: normal; overflow-wrap: anywhere; }
-.steps td:nth-child(2) { width: 30%; } .steps .bar { margin-top: .35rem; }
-.confusion { table-layout: fixed; }
+.boards td, .boards th, .layers td, .layers th { vertical-align: middle; }
+.boards td:nth-child(4) { width: 40%; } .layers td:nth-child(3) { width: 18%; }
+.layers small { display: inline-block; } .narrow { max-width: 26rem; }
+figure { margin: 0; min-width: 0; max-width: 100%; } figcaption { margin-bottom: .3rem; }
+.graph { display: flex; flex-wrap: wrap; gap: 1.5rem 2.5rem; } .graph svg { display: block; }
+.graph text { font: 10px ui-monospace, "SFMono-Regular", Consolas, monospace; fill: var(--ink); }
+.graph .kind { font-weight: 700; }
+.graph .layer, .graph .plain-layer, .graph .source { fill: var(--card); stroke: var(--line); }
+.graph .layer { fill: color-mix(in srgb, var(--accent) 14%, var(--card)); stroke: var(--faint); }
+.graph .source { fill: var(--page); stroke: var(--soft); stroke-dasharray: 3 2; }
+.edge { fill: none; stroke: var(--soft); } .point { fill: var(--soft); }
+.confusion { table-layout: fixed; max-width: 32rem; }
 .confusion thead td { width: 6.2rem; }
 .confusion th[scope=row] { padding-right: .5rem; border: 0; vertical-align: middle; }
 .confusion thead th, .confusion thead td { border: 0; padding: 0 0 .4rem; vertical-align: bottom; text-align: center; }
 .confusion thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
 .confusion tbody td { text-align: center; padding: .3rem .1rem; border: 2px solid var(--page); border-radius: .4rem; }
-.right { background: color-mix(in srgb, var(--accent) calc(.6 * var(--share)), var(--card)); font-weight: 600; }
-.wrong { background: color-mix(in srgb, var(--bad) calc(.6 * var(--share)), var(--card)); }
-.none { color: var(--soft); opacity: .8; }
+.right { background: color-mix(in srgb, var(--accent) calc(.5 * var(--share)), var(--card)); font-weight: 600; }
+.wrong { background: color-mix(in srgb, var(--bad) calc(.5 * var(--share)), var(--card)); }
+.none { color: var(--soft); }
 dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 9rem), 1fr)); gap: .7rem 1.5rem;
      margin-bottom: 1.25rem; }
 dt { font-size: .85rem; color: var(--soft); }
-.origin { display: block; } .origin div { display: grid; grid-template-columns: 10rem 1fr; padding: .2rem 0; }
+.origin { display: block; }
+.origin div { display: grid; grid-template-columns: 10rem minmax(0, 1fr); padding: .2rem 0; }
+dd { min-width: 0; overflow-wrap: anywhere; }
 code { font: .86em ui-monospace, "SFMono-Regular", Consolas, monospace; }
 td code { display: inline-block; margin-right: .75rem; } .hash { color: var(--soft); overflow-wrap: anywhere; }
+@media screen and (min-width: 60rem) { .shrunk { max-width: 100%; height: auto; } }
 @media screen and (max-width: 34rem) {
   body { padding: 1.25rem 1rem 3rem; } h1 { font-size: 1.5rem; } code { overflow-wrap: anywhere; }
   .tiles { grid-template-columns: 1fr 1fr; } .tiles b { font-size: 1.25rem; }
-  .origin div { grid-template-columns: 1fr; }
+  .origin div { grid-template-columns: minmax(0, 1fr); }
+  .boards td:nth-child(2), .boards th:nth-child(2), .stack td:last-child, .stack th:last-child,
+  .layers :is(td, th):is(:nth-child(2), :nth-child(3), :nth-child(5)) { display: none; }
+  .boards code { white-space: nowrap; } .boards td:nth-child(4) { width: 20%; } .boards .n { white-space: normal; }
+  .boards td, .boards th { padding-right: .6rem; }
+  .layers { font-size: .82rem; } .layers thead th { font-size: .75rem; white-space: normal; }
+  .layers td, .layers th { padding-right: .5rem; } .layers small { overflow-wrap: anywhere; }
   .plain thead { display: none; } .plain td, .plain th { border: 0; padding: 0; }
   .plain tr { display: grid; grid-template-columns: 1fr auto; gap: .1rem 1rem; padding: .45rem 0;
               border-bottom: 1px solid var(--line); }
   .plain td:last-child { grid-column: 1 / -1; color: var(--soft); } }
 @media print { @page { margin: 15mm; } html { font-size: 9.5pt; } body { max-width: none; padding: 0; }
-               section { margin-top: 1.5rem; padding-top: 1rem; } .scroll { overflow: visible; }
-               p, caption, thead { break-after: avoid; }
-               tr, .tiles li, .meters li, .verdict, .bars, .confusion, .columns { break-inside: avoid; } }
+               section { margin-top: 1.5rem; padding-top: 1rem; } .scroll { overflow: visible; } nav { display: none; }
+               .scroll > svg { max-width: 100%; max-height: 245mm; height: auto; }
+               code { overflow-wrap: anywhere; }
+               p, caption, thead, figcaption { break-after: avoid; break-inside: avoid; }
+               tr, .tiles li, .meters li, .verdict, .bars, .confusion, figure { break-inside: avoid; } }
 """

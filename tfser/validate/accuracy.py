@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfser.training.metrics import score
+from tfser.training.metrics import confusion_matrix, score
 from tfser.validate.parity import chosen
 
 # The share of labels that int8 may change least: above it, accuracy moves within its own noise.
@@ -17,10 +17,14 @@ AGREEMENT_MIN = 0.95
 
 @dataclass(frozen=True)
 class Agreement:
-    """How many of ``clips`` get the same label from the int8 model and from the float model."""
+    """How many of ``clips`` get the same label from the int8 model and from the float model.
+
+    ``confusion``: how often each label of the float model (row) became each of the int8 model (column).
+    """
 
     clips: int
     agree: int
+    confusion: list[list[int]]
 
     @property
     def share(self) -> float:
@@ -78,7 +82,8 @@ def agreement(outputs: np.ndarray, logits: np.ndarray) -> Agreement:
     logits : np.ndarray [shape=(n, labels)], float
         Of the float model (or its probabilities) on the same clips.
     """
-    return Agreement(len(outputs), int((chosen(outputs) == chosen(logits)).sum()))
+    matrix = confusion_matrix(chosen(logits), chosen(outputs), logits.shape[1])
+    return Agreement(len(outputs), int(matrix.trace()), matrix.tolist())
 
 
 def accuracy(outputs: np.ndarray, truth: Truth) -> dict[str, Any]:

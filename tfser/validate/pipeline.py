@@ -148,7 +148,8 @@ def _agreement(outputs: np.ndarray, logits: np.ndarray) -> Check:
     return Check("agreement", found.within_bound,
                  f"{found.agree} of {found.clips} labels agree with the float model: {found.share:.1%} "
                  f"(at least {AGREEMENT_MIN:.0%})",
-                 {"clips": found.clips, "agree": found.agree, "share": found.share, "bound": AGREEMENT_MIN})
+                 {"clips": found.clips, "agree": found.agree, "share": found.share, "bound": AGREEMENT_MIN,
+                  "confusion": found.confusion})
 
 
 def _accuracy(outputs: np.ndarray, truth: Truth) -> Check:

@@ -52,7 +52,8 @@ typedef struct {
     float smoothing;
 } tfser_options;
 
-/* Kept by the functions below; nothing in it is for the caller. */
+/* Kept by the functions below; nothing in it is for the caller. One that is not static is set to zeros, or goes to
+ * tfser_init before anything else: what memory held before is not told from a state. */
 typedef struct {
     uint8_t *arena;
     uint32_t filled; /* samples in pcm */

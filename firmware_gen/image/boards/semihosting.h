@@ -29,11 +29,4 @@ __attribute__((noreturn)) static inline void leave(uint32_t code) {
     }
 }
 
-/* Exit codes of the image: firmware_gen.image.simulate reads them. */
-#define LEAVE_DONE 0u
-#define LEAVE_NO_FILE 90u
-#define LEAVE_CUT_INPUT 91u
-#define LEAVE_NOT_WRITTEN 92u
-#define LEAVE_FAULT 99u
-
 #endif /* TFSER_SEMIHOSTING_H */

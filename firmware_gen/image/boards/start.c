@@ -2,6 +2,7 @@
  * rest, so that only the coprocessors are left to do. */
 #include <stdint.h>
 
+#include "exit_codes.h"
 #include "semihosting.h"
 
 extern uint32_t tfser_stack_top[];

@@ -159,3 +159,22 @@ def test_code_for_another_core_is_refused_where_its_arena_is_too_small(tmp_path,
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode == 0) == works
     assert works or "DSP" in done.stderr
+
+
+@pytest.mark.parametrize("core", [M7, M55])
+@pytest.mark.parametrize("seed", range(4))
+def test_constants_are_shared_out_among_the_parts(seed, core):
+    """The bytes of a part are those of the arrays whose comments name its operators, each array once."""
+    compiled = compile_model(random_model(seed), core)
+    assert len(compiled.part_bytes) == len(compiled.parts)
+    for kind, total in (("weights", compiled.weights_bytes), ("tables", compiled.tables_bytes)):
+        assert sum(part[kind] for part in compiled.part_bytes) == total
+        named = dict.fromkeys(compiled.parts, 0)
+        arrays = re.findall(r"/\* (.*) \*/\n.* const (int8|int32)_t \w+\[(\d+)\]", compiled.files[f"tfser_{kind}.c"])
+        for comment, dtype, count in arrays:  # "what of operators", or the operators alone
+            named[comment.rpartition(" of ")[2]] += int(count) * (4 if dtype == "int32" else 1)
+        assert sum(named.values()) == total
+        for title in named:
+            found = sum(part[kind] for part, own in zip(compiled.part_bytes, compiled.parts, strict=True)
+                        if own == title)
+            assert found == named[title]

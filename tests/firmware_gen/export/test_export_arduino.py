@@ -1,7 +1,7 @@
 """The Arduino library: its description and layout against the specification, its C compiled, its sketch run.
 
-arduino-cli and its cores are not installable here. The sketch is compiled as the IDE does it (C++, Arduino.h first)
-with the few lines of Arduino.h below.
+Here without any tool of Arduino's: the sketch is compiled as the IDE does it (C++, Arduino.h first), with the few lines
+of arduino_core.py. test_export_arduino_build.py has Arduino's own builder do it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 import pytest
+from arduino_core import ARDUINO_H, MAIN
 from exported import CORE, M4, Exported, compile_folder, needs, run
 
 # Of the library specification (rev. 2.2).
@@ -19,29 +20,6 @@ CATEGORIES = ("Display", "Communication", "Signal Input/Output", "Sensors", "Dev
               "Data Processing", "Other")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}")
 SEMVER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
-
-ARDUINO_H = r"""
-#pragma once
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-struct Printer {
-  void begin(long) {}
-  void print(const char *text) { printf("%s", text); }
-  void print(char value) { printf("%c", value); }
-  void print(int value) { printf("%d", value); }
-  void print(unsigned long value) { printf("%lu", value); }
-  void println(const char *text) { printf("%s\n", text); }
-  void println(int value) { printf("%d\n", value); }
-  void println(unsigned long value) { printf("%lu\n", value); }
-};
-static Printer Serial;
-static unsigned long micros() { static unsigned long now; return now += 1000; }
-static void delay(unsigned long) { exit(0); }
-void setup();
-void loop();
-int main() { setup(); for (;;) loop(); }
-"""
 
 
 def properties_of(text: str) -> dict[str, str]:
@@ -62,7 +40,7 @@ def problems(folder: Path) -> list[str]:
     properties = properties_of((folder / "library.properties").read_text(encoding="utf-8"))
     found += [f"{key} is missing" for key in REQUIRED if key not in properties]
     found += [f"{key} is unknown" for key in properties if key not in REQUIRED + OPTIONAL]
-    found += [f"{key} is empty" for key in properties if key != "url" and not properties[key]]
+    found += [f"{key} is empty" for key in properties if not properties[key]]
     if not NAME.fullmatch(properties.get("name", "")) or properties["name"].lower().startswith("arduino"):
         found.append("name")
     if not SEMVER.fullmatch(properties.get("version", "")):
@@ -79,13 +57,14 @@ def problems(folder: Path) -> list[str]:
     return found + ([] if sketches else ["no sketch"])
 
 
-def sketch_program(folder: Path, out: Path, objects: list[Path], header: str = ARDUINO_H) -> Path:
+def sketch_program(folder: Path, out: Path, objects: list[Path]) -> Path:
     """The sketch, compiled and linked as the IDE does it."""
     sketch = folder / "examples/RunModel/RunModel.ino"
-    (out / "Arduino.h").write_text(header)
+    (out / "Arduino.h").write_text(ARDUINO_H)
+    (out / "main.cpp").write_text(MAIN)
     (out / "RunModel.cpp").write_text(f'#include <Arduino.h>\n#line 1 "RunModel.ino"\n{sketch.read_text()}')
     run("g++", "-std=gnu++11", "-Wall", "-Wextra", "-Werror", f"-I{out}", f"-I{folder / 'src'}", out / "RunModel.cpp",
-        *objects, "-o", out / "sketch")
+        out / "main.cpp", *objects, "-o", out / "sketch")
     return out / "sketch"
 
 
@@ -99,6 +78,7 @@ def test_description_and_layout_are_as_specified(exported: Exported) -> None:
     (("name=tfser_model", "name=Arduino model"), "name"),
     (("includes=", "includes=nothing.h,"), "nothing.h is not in src"),
     (("author=The tfser authors\n", ""), "author is missing"),
+    (("url=https://doi.org/10.1109/JIOT.2024.3483232", "url="), "url is empty"),
     (("architectures=", "platforms="), "platforms is unknown"),
 ])
 def test_the_check_of_the_description_can_fail(exported: Exported, tmp_path: Path, change: tuple[str, str],

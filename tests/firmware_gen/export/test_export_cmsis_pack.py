@@ -31,7 +31,11 @@ ANY = ".*"
 RULES: dict[str, tuple[dict[str, str], set[str], dict[str, tuple[int, int]]]] = {
     "package": ({"schemaVersion": r"[0-9]+\.[0-9]+(\.[0-9]+)?"}, {"schemaVersion"},
                 {"name": (1, 1), "vendor": (1, 1), "description": (1, 1), "url": (1, 1), "releases": (1, 1),
-                 "keywords": (0, 1), "taxonomy": (0, 1), "conditions": (0, 1), "components": (0, 1)}),
+                 "licenseSets": (0, 1), "keywords": (0, 1), "taxonomy": (0, 1), "conditions": (0, 1),
+                 "components": (0, 1)}),
+    "licenseSets": ({}, set(), {"licenseSet": (1, 999)}),
+    "licenseSet": ({"id": ANY, "default": "true|false", "gating": "true|false"}, {"id"}, {"license": (1, 999)}),
+    "license": ({"name": ANY, "title": ANY, "spdx": ANY, "url": ANY}, {"name", "title"}, {}),
     "releases": ({}, set(), {"release": (1, 999)}),
     "release": ({"version": PACK_VERSION}, {"version"}, {}),
     "keywords": ({}, set(), {"keyword": (1, 999)}),
@@ -79,7 +83,8 @@ def problems(folder: Path) -> list[str]:
     if description.name != f"{vendor}.{name}.pdsc":
         found.append("file name")
     files = package.findall("components/component/files/file")
-    listed = [file.attrib["name"] for file in files]
+    terms = [file.attrib["name"] for file in package.findall("licenseSets/licenseSet/license")]
+    listed = [*terms, *(file.attrib["name"] for file in files)]
     held = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {description.name}
     found += [f"{name} listed twice" for name in set(listed) if listed.count(name) > 1]
     found += [f"{name} is not there" for name in listed if name not in held]
@@ -105,6 +110,8 @@ def test_the_description_is_valid_and_complete(exported: Exported) -> None:
     ("<vendor>tfser</vendor>", "<vendor>the authors</vendor>", "vendor or name"),
     ("<url></url>", "", "package: 0 url"),
     ('Cclass="Machine Learning" Cgroup="tfser" Csub', 'Cgroup="tfser" Csub', "component: no Cclass"),
+    ('name="LICENSE"', 'name="COPYING"', "COPYING is not there"),
+    ('title="Terms', 'text="Terms', "license: no title"),
     ('condition="DSP extension"', 'condition="none"', "condition none"),
     ('Dcore="Cortex-M3"', 'Dcore="M3"', "deny: attribute Dcore='M3'"),
     ("<taxonomy>", "<taxonomy><class/>", "taxonomy: class in it"),

@@ -1,7 +1,6 @@
 """The PlatformIO library: library.json against its documented fields, its example built and run as PlatformIO does it.
 
-PlatformIO installs from PyPI, but its build tool and its platforms come from its own registry, so a build with it
-needs a network. Its own check of the manifest (``pio pkg pack``) accepts this library.
+Here without PlatformIO. test_export_platformio_build.py has PlatformIO itself build, run and pack it.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arduino_core import ARDUINO_H
 from exported import CORE, M4, Exported, compile_folder, needs, run
 
 # Fields of library.json and of its "build", by PlatformIO's documentation.
@@ -21,15 +21,6 @@ FIELDS = {"$schema", "name", "version", "description", "keywords", "homepage", "
 BUILD_FIELDS = {"flags", "unflags", "includeDir", "srcDir", "srcFilter", "extraScript", "libArchive", "libLDFMode",
                 "libCompatMode", "builder"}
 SEMVER = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
-ARDUINO_H = """
-#pragma once
-#include <stdint.h>
-struct Printer { void begin(long); void print(int); void print(const char *); void print(char);
-                 void println(unsigned long); };
-extern Printer Serial;
-unsigned long micros();
-void delay(unsigned long);
-"""
 
 
 def problems(manifest: dict[str, Any], library: Path) -> list[str]:
@@ -45,6 +36,8 @@ def problems(manifest: dict[str, Any], library: Path) -> list[str]:
     found += [f"keyword {word}" for word in manifest.get("keywords", [])
               if not re.fullmatch(r"[a-z\d\-_+. ]{1,50}", word)]
     found += [f"header {name}" for name in manifest.get("headers", []) if not (library / "src" / name).is_file()]
+    if not re.fullmatch(r"[A-Za-z0-9.+-]+", manifest.get("license", "")):  # an identifier of SPDX
+        found.append("license")
     found += [f"author {author}" for author in manifest.get("authors", []) if not author.get("name")]
     for example in manifest.get("examples", []):
         base = library / example["base"]
@@ -63,7 +56,7 @@ def test_the_manifest_is_as_documented(exported: Exported) -> None:
 
 @pytest.mark.parametrize("change", [
     {"name": "a/b"}, {"version": "1.0"}, {"description": ""}, {"keywords": ["Int8"]}, {"headers": ["none.h"]},
-    {"source": "src"}, {"build": {"optimize": True}}, {"authors": [{}]},
+    {"source": "src"}, {"build": {"optimize": True}}, {"authors": [{}]}, {"license": "no identifier"},
     {"examples": [{"name": "x", "base": "examples/x", "files": ["main.cpp"]}]}], ids=lambda change: next(iter(change)))
 def test_the_check_of_the_manifest_can_fail(exported: Exported, change: dict[str, Any]) -> None:
     library = exported.folder / "platformio"
@@ -74,7 +67,7 @@ def test_the_library_is_complete(exported: Exported) -> None:
     """PlatformIO's default: sources and headers in src/, nothing that it would build outside of it."""
     library = exported.folder / "platformio"
     assert {path.name: path.read_text() for path in (library / "src").iterdir()} == exported.files
-    assert sorted(path.name for path in library.iterdir()) == ["README.md", "examples", "library.json", "src"]
+    assert {path.name for path in library.iterdir()} == {"LICENSE", "README.md", "examples", "library.json", "src"}
 
 
 def test_the_example_finds_the_library(exported: Exported) -> None:

@@ -1,16 +1,21 @@
 """The Zephyr module: its description against Zephyr's schema, its Kconfig, and its CMakeLists really evaluated.
 
-Zephyr is not installable here. The CMake functions that the module calls are defined below with what Zephyr's
-documentation says that they do, so the module's own file is run, and what it builds is run too.
+Zephyr is not installable here; the parser of its Kconfig files is. The CMake functions that the module calls are
+defined below with what Zephyr's documentation says that they do, so the module's own file is run, and what it builds is
+run too.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
-from exported import CORE, MAIN, Exported, needs, run
+from exported import CORE, LISTEN, MAIN, Exported, decision, needs, run
+
+kconfiglib = pytest.importorskip("kconfiglib", reason="needs kconfiglib (tools/setup.sh)")
+yaml = pytest.importorskip("yaml", reason="needs pyyaml (tools/setup.sh)")
 
 # Keys of zephyr/module.yml (METADATA_SCHEMA of Zephyr's scripts/zephyr_module.py).
 TOP_KEYS = {"name", "build", "tests", "samples", "boards", "blobs"}
@@ -52,106 +57,80 @@ endif()
 """
 
 
-def parse_module(text: str) -> dict[str, str | dict[str, str]]:
-    """YAML of two levels of plain scalars; anything else fails."""
-    found: dict[str, str | dict[str, str]] = {}
-    inner: dict[str, str] = {}
-    for line in text.splitlines():
-        match = re.fullmatch(r"(  )?([\w-]+):(?: ([\w/.]+))?", line)
-        assert match, line
-        indent, key, value = match.groups()
-        if indent:
-            inner[key] = value
-        elif value:
-            found[key] = value
-        else:
-            found[key] = inner = {}
+def module_of(firmware: Path) -> dict[str, Any]:
+    return yaml.safe_load((firmware / "zephyr/module.yml").read_text())
+
+
+def kconfig_of(path: Path) -> Any:
+    """The options, read by the Kconfig parser that Zephyr uses; a warning of it fails, of an unknown symbol too."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("KCONFIG_WARN_UNDEF", "y")
+        found = kconfiglib.Kconfig(str(path), warn_to_stderr=False)
+    assert found.warnings == []
     return found
 
 
-def parse_kconfig(text: str) -> dict[str, tuple[str, str]]:
-    """Symbol -> type and default of a Kconfig of one menu; unknown keywords and open ifs fail."""
-    symbols: dict[str, tuple[str, str]] = {}
-    name, help_lines, open_ifs = "", False, 0
-    for line in text.splitlines():
-        if help_lines and (not line or line.startswith("\t  ")):
-            continue
-        help_lines = False
-        words = line.split(None, 1)
-        if not words:
-            continue
-        if not line.startswith("\t"):
-            assert words[0] in ("config", "menuconfig", "if", "endif"), line
-            open_ifs += {"if": 1, "endif": -1}.get(words[0], 0)
-            name = words[1] if words[0].endswith("config") else ""
-            assert not name or (re.fullmatch(r"[A-Z][A-Z0-9_]*", name) and name not in symbols)
-            symbols |= {name: ("", "")} if name else {}
-        elif words[0] in ("bool", "string"):
-            assert re.fullmatch(r'"[^"]+"', words[1]), line
-            symbols[name] = (words[0], "" if words[0] == "string" else "n")
-        elif words[0] == "default":
-            symbols[name] = (symbols[name][0], words[1])
-        else:
-            assert line == "\thelp", line
-            help_lines = True
-    assert open_ifs == 0
-    assert all(kind for kind, _ in symbols.values())
-    return symbols
-
-
-def application(folder: Path, module: Path, config: dict[str, str], *options: str) -> Path:
+def application(folder: Path, module: Path, config: dict[str, str], *options: str, main: str = MAIN) -> Path:
     folder.mkdir()
     (folder / "CMakeLists.txt").write_text(APPLICATION)
-    (folder / "main.c").write_text(MAIN)
-    described = parse_module((module / "zephyr/module.yml").read_text())
-    assert isinstance(described["build"], dict)
-    run("cmake", "-S", folder, "-B", folder / "b", f"-DMODULE_CMAKE_DIR={module / described['build']['cmake']}",
+    (folder / "main.c").write_text(main)
+    place = module / module_of(module)["build"]["cmake"]
+    run("cmake", "-S", folder, "-B", folder / "b", f"-DMODULE_CMAKE_DIR={place}",
         "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", *(f"-D{name}={value}" for name, value in config.items()), *options)
     run("cmake", "--build", folder / "b", "-j2")
     return folder / "b"
 
 
-def defaults(kconfig: str) -> dict[str, str]:
-    """What .config says when the module is switched on and nothing else is set; Zephyr leaves out what is n."""
-    values = {f"CONFIG_{name}": value for name, (_, value) in parse_kconfig(kconfig).items() if value != "n"}
-    return {**values, "CONFIG_TFSER": "y"}
+def chosen(firmware: Path, *lines: str) -> dict[str, str]:
+    """What CMake sees when prj.conf has these lines: Zephyr leaves out what is n."""
+    kconfig = kconfig_of(firmware / "zephyr/Kconfig")
+    for line in lines:
+        name, value = line.removeprefix("CONFIG_").split("=")
+        assert kconfig.syms[name].set_value(value), line
+    written = [symbol for symbol in kconfig.unique_defined_syms if symbol.config_string]
+    return {f"CONFIG_{symbol.name}": symbol.str_value for symbol in written if symbol.str_value != "n"}
 
 
 def test_the_description_is_of_zephyrs_schema_and_names_files(exported: Exported) -> None:
-    module = parse_module((exported.folder / "zephyr/module.yml").read_text())
+    module = module_of(exported.folder)
     assert module.keys() <= TOP_KEYS
-    assert isinstance(module["build"], dict)
     assert module["build"].keys() <= BUILD_KEYS
-    assert re.fullmatch(r"\w+", str(module["name"]))
+    assert re.fullmatch(r"\w+", module["name"])
     assert (exported.folder / module["build"]["cmake"] / "CMakeLists.txt").is_file()
     assert (exported.folder / module["build"]["kconfig"]).is_file()
 
 
 def test_every_option_is_declared_and_used(exported: Exported) -> None:
-    text = (exported.folder / "zephyr/Kconfig").read_text()
-    symbols = parse_kconfig(text)
-    assert {name: kind for name, (kind, _) in symbols.items()} == {
-        "TFSER": "bool", "TFSER_OPTIMIZE": "bool", "TFSER_PROFILE": "bool", "TFSER_WEIGHTS_SECTION": "string",
-        "TFSER_TABLES_SECTION": "string"}
-    assert [name for name, (_, value) in symbols.items() if value == "y"] == ["TFSER_OPTIMIZE"]
+    symbols = {symbol.name: symbol for symbol in kconfig_of(exported.folder / "zephyr/Kconfig").unique_defined_syms}
+    kinds = {"TFSER": "bool", "TFSER_OPTIMIZE": "bool", "TFSER_PROFILE": "bool", "TFSER_WEIGHTS_SECTION": "string",
+             "TFSER_TABLES_SECTION": "string"}
+    assert {name: kconfiglib.TYPE_TO_STR[symbol.type] for name, symbol in symbols.items()} == kinds
+    for symbol in symbols.values():
+        (node,) = symbol.nodes
+        assert node.prompt
+        assert node.help
+    assert chosen(exported.folder) == {}
+    assert chosen(exported.folder, "CONFIG_TFSER=y") == {
+        "CONFIG_TFSER": "y", "CONFIG_TFSER_OPTIMIZE": "y", "CONFIG_TFSER_WEIGHTS_SECTION": "",
+        "CONFIG_TFSER_TABLES_SECTION": ""}
     lists = (exported.folder / "zephyr/CMakeLists.txt").read_text()
     used = {name.replace("${kind}", kind) for kind in ("WEIGHTS", "TABLES")
             for name in re.findall(r"CONFIG_([A-Z_]+(?:\$\{kind\}_SECTION)?)", lists)}
     assert used == set(symbols)
-    assert not re.search(r"^ ", text, re.MULTILINE)  # Kconfig's style: tabs
+    assert not re.search(r"^ ", (exported.folder / "zephyr/Kconfig").read_text(), re.MULTILINE)  # Kconfig's style: tabs
 
 
-@pytest.mark.parametrize("bad", ["config A\n\tboolean \"x\"\n", "if A\n", "config A\nconfig A\n",
-                                 "config a-b\n\tbool \"x\"\n", "config A\nbool \"x\"\n"])
-def test_the_kconfig_check_can_fail(bad: str) -> None:
-    with pytest.raises(AssertionError):
-        parse_kconfig(bad)
+@pytest.mark.parametrize("bad", ["if A\n", "config A\n", "config A\n\tbool x\n", "config A\n\tbool \"x\"\n\tdefalt y\n",
+                                 "config A\n\tbool \"x\"\n\tselect B\n", "config A\n\tbool \"x\"\n\tstring \"y\"\n"])
+def test_the_kconfig_check_can_fail(tmp_path: Path, bad: str) -> None:
+    (tmp_path / "Kconfig").write_text(bad)
+    with pytest.raises((AssertionError, kconfiglib.KconfigError)):
+        kconfig_of(tmp_path / "Kconfig")
 
 
 @needs("cmake", "gcc")
 def test_in_an_image_it_gives_the_models_bytes(exported: Exported, tmp_path: Path) -> None:
-    config = defaults((exported.folder / "zephyr/Kconfig").read_text())
-    built = application(tmp_path / "app", exported.folder, config)
+    built = application(tmp_path / "app", exported.folder, chosen(exported.folder, "CONFIG_TFSER=y"))
     exported.check(built / "app")
     commands = (built / "compile_commands.json").read_text()
     assert commands.count(" -O2 ") == sum(name.endswith(".c") for name in exported.files)
@@ -159,10 +138,20 @@ def test_in_an_image_it_gives_the_models_bytes(exported: Exported, tmp_path: Pat
 
 
 @needs("cmake", "gcc")
+def test_in_an_image_it_decides_as_the_c_files_do(listening: Path, window: bytes, decided: dict[str, float],
+                                                  tmp_path: Path) -> None:
+    """prj.conf as the README has it; FPU is Zephyr's own option."""
+    lines = (listening / "zephyr/README.md").read_text().split("In `prj.conf`:\n```\n")[1].split("```")[0].split()
+    assert lines == ["CONFIG_TFSER=y", "CONFIG_FPU=y"]
+    built = application(tmp_path / "app", listening, chosen(listening, lines[0]), main=LISTEN)
+    assert decision(built / "app", window) == decided
+
+
+@needs("cmake", "gcc")
 def test_the_options_do_what_they_say(exported: Exported, tmp_path: Path) -> None:
-    built = application(tmp_path / "app", exported.folder, {
-        "CONFIG_TFSER": "y", "CONFIG_TFSER_PROFILE": "y", "CONFIG_TFSER_WEIGHTS_SECTION": ".weights_here",
-        "CONFIG_TFSER_TABLES_SECTION": ".tables_here"})
+    built = application(tmp_path / "app", exported.folder, chosen(
+        exported.folder, "CONFIG_TFSER=y", "CONFIG_TFSER_OPTIMIZE=n", "CONFIG_TFSER_PROFILE=y",
+        "CONFIG_TFSER_WEIGHTS_SECTION=.weights_here", "CONFIG_TFSER_TABLES_SECTION=.tables_here"))
     exported.check(built / "app")
     assert " -O2 " not in (built / "compile_commands.json").read_text()
     archive = built / "module/libtfser.a"

@@ -10,7 +10,14 @@ from exported import CORE, Exported, write_firmware
 
 from firmware_gen.errors import InputError
 from firmware_gen.export.exports import DEFAULT_EXPORTS, EXPORTS, export_names, write_exports
-from firmware_gen.export.layout import content_version, public_headers, source_names, template, write_folder
+from firmware_gen.export.layout import (
+    content_version,
+    license_text,
+    public_headers,
+    source_names,
+    template,
+    write_folder,
+)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -52,6 +59,15 @@ def test_only_what_tools_copy_or_pack_holds_copies(exported: Exported) -> None:
     copies = {name.split("/")[0] for name in contents(exported.folder) if name.endswith(".c") and "/" in name}
     assert copies == {"arduino", "platformio", "cmsis_pack"}
     assert all((exported.folder / name / "README.md").is_file() for name in EXPORTS)
+
+
+def test_what_holds_copies_holds_their_licence(exported: Exported) -> None:
+    terms = (Path(__file__).parents[3] / "LICENSE").read_text()
+    assert license_text() == terms
+    for name in EXPORTS:
+        copies = any((exported.folder / name).rglob("*.c"))
+        assert (exported.folder / name / "LICENSE").exists() == copies
+        assert not copies or (exported.folder / name / "LICENSE").read_text() == terms
 
 
 def test_each_export_is_of_its_own(exported: Exported, tmp_path: Path) -> None:
@@ -119,4 +135,4 @@ def test_public_headers_are_what_a_user_includes(exported: Exported) -> None:
 
 def test_a_placeholder_without_a_value_is_an_error() -> None:
     with pytest.raises(KeyError, match="CORE"):
-        template("zephyr", "README.md", HEADER="tfser_model.h")
+        template("zephyr", "README.md", CONFIG="", FLOAT="", HEADER="tfser_model.h")

@@ -4,26 +4,55 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pytest
-from front_end import HERE, SPEC, HostProgram, real_clips, write_application
+from front_end import (
+    FIXED_CORE,
+    FLOAT_CORE,
+    HERE,
+    SPEC,
+    STRICT,
+    HostProgram,
+    describe,
+    small_classifier,
+    write_application,
+)
 
+from firmware_gen.compile import compile_model
 from firmware_gen.target import CORES
 
 KERNEL_TESTS = HERE.parent / "kernels"
 #: Instructions of a second of audio with two decisions, beside the model.
-MOST = {"cortex-m3": 6_000_000, "cortex-m4": 1_500_000, "cortex-m7": 1_500_000, "cortex-m55": 1_500_000}
+MOST_FLOAT, MOST_FIXED = 1_500_000, 6_000_000
+#: Bytes of RAM beside the feature window, also if no model shares the transform's.
+MOST_RAM = 8192
 
 
-def run_on_chip(folder: Path, content: bytes, core: str, clip: list[int]) -> str:
+class Chip(NamedTuple):
+    """Linker script of a QEMU board, and quarters of an instruction that a tick of SysTick takes."""
+
+    script: Path
+    quarters: int
+
+
+MPS2 = Chip(KERNEL_TESTS / "pairs_mps2.ld", 160)
+CHIPS = {"cortex-m3": MPS2, "cortex-m4": MPS2, "cortex-m7": MPS2, "cortex-m33": Chip(HERE / "chip_an505.ld", 200),
+         "cortex-m55": Chip(KERNEL_TESTS / "rows_an547.ld", 125)}
+
+
+def run_on_chip(folder: Path, core: str, clip: np.ndarray) -> str:
     """What ``chip_main.c`` says on QEMU's board of a core."""
-    sources = write_application(folder, content, core)
-    samples = ", ".join(map(str, clip))
+    content, chip = small_classifier(), CHIPS[core]
+    sources = write_application(folder, content, core, describe(content))
+    samples = ", ".join(map(str, clip.tolist()))
     (folder / "clip.h").write_text(f"#include <stdint.h>\nstatic const int16_t clip[] = {{{samples}}};\n")
-    script, quarters = ("rows_an547.ld", 125) if core == "cortex-m55" else ("pairs_mps2.ld", 160)
-    compiler = ["arm-none-eabi-gcc", *CORES[core].gcc_flags, "-std=c11", "-O2", "-nostartfiles", "--specs=nano.specs",
-                f"-DINSTRUCTIONS_A_TICK_TIMES_4={quarters}", f"-T{KERNEL_TESTS / script}", f"-I{KERNEL_TESTS}", "-I."]
+    compiler = ["arm-none-eabi-gcc", *CORES[core].gcc_flags, *STRICT, "-O2", "-nostartfiles", "--specs=nano.specs",
+                f"-DINSTRUCTIONS_A_TICK_TIMES_4={chip.quarters}", f"-T{chip.script}", "-isystem", str(KERNEL_TESTS),
+                "-I."]
     subprocess.run([*compiler, str(HERE / "chip_main.c"), *sources, "-o", "image"], cwd=folder, check=True)
     done = subprocess.run(["qemu-system-arm", "-M", CORES[core].qemu_machine, "-nographic", "-semihosting-config",
                            "enable=on,target=native", "-icount", "shift=0", "-kernel", "image"], cwd=folder, check=True,
@@ -31,18 +60,36 @@ def run_on_chip(folder: Path, content: bytes, core: str, clip: list[int]) -> str
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("core", MOST)
-def test_bytes_and_instructions(core: str, shared_models: Path, shared_data: Path, tmp_path: Path) -> None:
-    content = (shared_models / "conformer_bn.tflite").read_bytes()
-    clip = real_clips(shared_data, 200)[150]
-    said = run_on_chip(tmp_path / "chip", content, core, clip.tolist())
-    codes, probability = HostProgram(tmp_path / "host", content, core).run(clip[None])
-    expected = 2166136261
-    for code in codes[0].view("u1").tolist():
-        expected = (expected ^ code) * 16777619 % 2**32
-    assert f"sum {expected}\n" in said
+def checksum(codes: np.ndarray) -> int:
+    """FNV-1a."""
+    result = 2166136261
+    for code in codes.view("u1").tolist():
+        result = (result ^ code) * 16777619 % 2**32
+    return result
+
+
+def test_every_core_has_a_chip() -> None:
+    assert CHIPS.keys() == CORES.keys()
+
+
+@pytest.mark.parametrize("core", CHIPS)
+def test_bytes_instructions_and_memory(
+    core: str, recordings: np.ndarray, small_program: Callable[..., HostProgram], tmp_path: Path,
+) -> None:
+    clip, fpu = recordings[150], CORES[core].has_fpu
+    said = run_on_chip(tmp_path, core, clip)
+    program = small_program(FLOAT_CORE if fpu else FIXED_CORE)
+    codes, probability = program.run(np.stack([np.zeros_like(clip), clip]))
+    assert re.findall(r"sum (\d+)", said) == [str(checksum(window)) for window in codes]
     found = [int(value) for value in re.findall(r"probability (\d+)", said)]
-    assert found == [int(value * 1_000_000) for value in probability[0].tolist()]
-    frames, decision = (int(value) for value in re.findall(r"count \d (\d+)", said))
+    assert found == [int(value * 1_000_000) for value in probability[1].tolist()]
+    counts = np.array(re.findall(r"count \d (\d+)", said), int).reshape(2, 2)  # silence, the recording
     fed = SPEC.clip_samples - 16000
-    assert frames * SPEC.sample_rate_hz / fed + 2 * decision <= MOST[core]
+    second = counts[:, 0] * SPEC.sample_rate_hz / fed + 2 * counts[:, 1]
+    assert counts.min() > 4000 and second.max() <= (MOST_FLOAT if fpu else MOST_FIXED)
+    state, arena = (int(value) for value in re.findall(r"(?:state|arena) (\d+)", said))
+    model = compile_model(small_classifier(), CORES[core]).program.arena_bytes
+    window = 3 * SPEC.frames * SPEC.mel_bands
+    scratch = 4 * (SPEC.fft_size + 2 + SPEC.mel_bands)
+    assert state + scratch <= MOST_RAM
+    assert arena - window - max(model, scratch) < 16, "the arena holds more than the window and what is shared"

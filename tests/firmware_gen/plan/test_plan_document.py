@@ -92,3 +92,31 @@ def test_the_plan_is_the_same_in_every_process(shared_models: Path) -> None:
         digests.add(found.stdout)
     (digest,) = digests
     assert len(digest.strip()) == 64
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_the_graph_leads_from_the_input_to_every_part(name: str, shared_models: Path) -> None:
+    program = planned(file_graph(shared_models / f"{name}.tflite"), M7)
+    graph = plan_document(program)["graph"]
+    parts = [node for step in program.steps for node in step.nodes]
+    assert len(graph) == len(parts)
+    assert any(-1 in entry["inputs"] for entry in graph)
+    for number, (entry, node) in enumerate(zip(graph, parts, strict=True)):
+        value = program.graph.values[node.outputs[0]]
+        assert entry["shape"] == list(value.shape)
+        assert entry["layer"] == value.name.split(";")[0]
+        assert entry["inputs"] == sorted(set(entry["inputs"]))
+        assert all(-1 <= read < number for read in entry["inputs"])
+    read = {number for entry in graph for number in entry["inputs"]}
+    assert read >= set(range(len(parts) - 1))  # all but the last part are read by another
+
+
+def test_the_graph_sees_through_views() -> None:
+    """A part that reads a view reads the part that computed what is viewed."""
+    for program in (program for seed in range(8) for program in programs(random_graph(seed))):
+        parts = [node for step in program.steps for node in step.nodes]
+        producers = {value: number for number, node in enumerate(parts) for value in node.outputs}
+        for entry, node in zip(plan_document(program)["graph"], parts, strict=True):
+            direct = {producers[i] for i in node.inputs if i in producers}
+            assert direct <= set(entry["inputs"])
+            assert len(entry["inputs"]) <= len([i for i in node.inputs if not program.graph.values[i].is_constant])
