@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import signal
@@ -162,6 +163,24 @@ def test_without_the_emulator_the_image_is_delivered(model, compiled, tmp_path, 
     measured = json.loads((out / "manifest.json").read_text())["measured"]
     assert measured["flash_code_bytes"] > 0
     assert measured["stack_bytes"] is None
+
+
+@needs_chip
+def test_a_compiler_without_call_graphs_gives_no_bound(model, compiled, tmp_path, monkeypatch, tfser):
+    """GCC before 10: all but the bound is delivered."""
+    real = shutil.which("arm-none-eabi-gcc")
+    older = tmp_path / "bin" / "arm-none-eabi-gcc"
+    older.parent.mkdir()
+    older.write_text(f'#!/bin/sh\ncase "$*" in *callgraph*) echo "unrecognized option" >&2; exit 1;; esac\n'
+                     f'exec {real} "$@"\n')
+    older.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{older.parent}:{os.environ['PATH']}")
+    assert tfser("compile", model, "--target", "cortex-m4", "--out", tmp_path / "b").code == 0
+    manifest = json.loads((tmp_path / "b" / "manifest.json").read_text())
+    assert manifest["measured"]["stack_bound_bytes"] is None
+    assert "unrecognized option" in manifest["reasons"]["stack_bound_bytes"]
+    assert manifest["measured"]["stack_bytes"] > 0
+    assert contents(tmp_path / "b" / "firmware") == contents(compiled / "firmware")
 
 
 def test_a_tool_that_fails_leaves_nothing(model, tmp_path, monkeypatch, tfser):

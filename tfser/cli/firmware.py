@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from firmware_gen.compile import Compiled, compile_application, compile_model
-from firmware_gen.errors import FirmwareError
+from firmware_gen.errors import FirmwareError, ToolError
 from firmware_gen.export.examples import write_examples
 from firmware_gen.export.exports import write_exports
 from firmware_gen.export.layout import LICENSE, license_text
@@ -51,7 +51,7 @@ class Firmware:
     heard: Heard | None = None
     profile: list[dict[str, str | int]] | None = None
 
-    def unmeasured(self, names: tuple[str, ...], error: Unavailable) -> None:
+    def unmeasured(self, names: tuple[str, ...], error: ToolError) -> None:
         """Note why figures are missing."""
         self.figures.update(dict.fromkeys(names))
         self.reasons.update(dict.fromkeys(names, error.received))
@@ -112,10 +112,10 @@ def write_firmware(folder: Path, compiled: Compiled, core: Core, inputs: np.ndar
 
 
 def _stack_bounds(firmware: Firmware, compiled: Compiled, core: Core) -> dict[str, int]:
-    """The most stack that each entry can take, noted; empty where the C library's is not known."""
+    """The most stack that each entry can take, noted; empty where another compiler or C library hides it."""
     try:
         bounds = stack_bounds(compiled.files, core)
-    except Unavailable as error:
+    except ToolError as error:
         firmware.unmeasured(BOUND_FIGURES, error)
         return {}
     firmware.figures["stack_bound_bytes"] = max(bounds.values())

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from firmware_gen.errors import ToolError
 from firmware_gen.frontend.features import read_features
 from firmware_gen.frontend.model import Model, Tensor
 from firmware_gen.image.harness import Run
@@ -18,7 +19,6 @@ from firmware_gen.image.link import link_image
 from firmware_gen.image.measure import Measured, profile_parts
 from firmware_gen.image.simulate import simulate
 from firmware_gen.image.stack import stack_bounds
-from firmware_gen.image.toolchain import Unavailable
 from firmware_gen.report.build_folder import MODEL_FILE, read_build_folder
 from firmware_gen.target import Core
 from firmware_gen.target import target as find_target
@@ -200,7 +200,7 @@ def image_of(runnable: Runnable) -> tuple[bytes, dict[str, int | None]]:
 def _bound(runnable: Runnable) -> int | None:
     try:
         return max(stack_bounds(runnable.sources, runnable.core).values())
-    except Unavailable:
+    except ToolError:
         return None
 
 
