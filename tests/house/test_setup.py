@@ -230,11 +230,15 @@ def test_shellcheck_finds_nothing() -> None:
     assert (result.returncode, result.stdout) == (0, "")
 
 
+#: Flags and variables of a make that runs this suite.
+OF_MAKE = {"MAKEFLAGS", "MAKEOVERRIDES", "PYTEST_ARGS"}
+
+
 def test_make_test_runs_the_set_up_and_the_whole_suite() -> None:
     """What the continuous integration server calls is what a developer calls."""
     assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "exec make test"
     planned = subprocess.run(["make", "--dry-run", "test"], cwd=ROOT, capture_output=True, text=True, check=True,
-                             env={key: value for key, value in os.environ.items() if key != "MAKEFLAGS"}).stdout
+                             env={key: value for key, value in os.environ.items() if key not in OF_MAKE}).stdout
     steps = [line for line in planned.splitlines() if not line.startswith("make")]
     assert [step.split()[0] for step in steps] == [
         "tools/setup.sh", ".venv/bin/ruff", ".venv/bin/mypy", "tools/setup.sh", ".venv/bin/python"]
