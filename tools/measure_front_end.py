@@ -25,15 +25,13 @@ from firmware_gen.image.simulate import listen_on_chip
 from firmware_gen.report.build_folder import read_build_folder
 from firmware_gen.report.real_time import listening_load
 from firmware_gen.target import CORES
-from tfser.audio.io import from_pcm16
 from tfser.cli.firmware import read_sources
 from tfser.cli.int8_model import Int8Model, load_int8_model
+from tfser.cli.listening_test import expected_features
 from tfser.cli.main import main as tfser
 from tfser.cli.run_recording import read_recording
-from tfser.features.clips import window_at
-from tfser.features.normalise import features
 from tfser.spec import ARCHITECTURES
-from tfser.validate.accuracy import probabilities, quantize
+from tfser.validate.accuracy import probabilities
 from tfser.validate.runtimes import run_tflite_micro
 
 CLOCK_HZ = 120_000_000
@@ -96,18 +94,14 @@ def listen_in_python(model: Int8Model, paths: list[Path]) -> Reference:
     """What ``tfser predict`` does, window by window."""
     document, spec = model.features, model.features.spec
     one_by_one = [read_recording(path, document) for path in paths]
-    codes, first = [], []
-    for recording in one_by_one:
-        pcm = np.concatenate([stretch.pcm for stretch in recording.stretches])
-        first.append(len(codes))
-        for end in np.cumsum([len(stretch.pcm) for stretch in recording.stretches]):
-            x = features(window_at(from_pcm16(pcm), end - spec.clip_samples, spec), spec)
-            codes.append(quantize(x, document.input_scale, document.input_zero_point))
-    outputs = run_tflite_micro(model.content, np.stack(codes))
+    parts = [expected_features(recording, document) for recording in one_by_one]
+    first = np.cumsum([0, *(len(part) for part in parts[:-1])])
+    codes = np.concatenate(parts)
+    outputs = run_tflite_micro(model.content, codes.reshape(-1, spec.frames, spec.mel_bands))
     every = probabilities(outputs, model.output_scale, model.output_zero_point)
     whole = Recording(tuple(stretch for recording in one_by_one for stretch in recording.stretches),
                       spec.sample_rate_hz, len(document.labels))
-    return Reference(whole, tuple(first), np.stack(codes).reshape(len(codes), -1), decisions(every, first))
+    return Reference(whole, tuple(first.tolist()), codes, decisions(every, first))
 
 
 def decisions(every: np.ndarray, first: Any) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from importlib import resources
 from string import Template
 
@@ -57,6 +58,11 @@ def emit_application(features: Features, program: Program, core: Core, output_sc
     return {"tfser.h": _fill("tfser.h", numbers), "tfser.c": _fill("tfser.c", numbers),
             "tfser_feature_tables.h": _tables_header(features, tables, form),
             "tfser_feature_tables.c": _tables_source(features, tables, form, output_scale)}
+
+
+def has_application(files: Mapping[str, str]) -> bool:
+    """Whether generated files hold the application layer (samples in, label out) above the model."""
+    return "tfser.h" in files
 
 
 def application_bytes(features: Features, program: Program) -> int:

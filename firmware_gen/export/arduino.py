@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from firmware_gen.emit.application import has_application
 from firmware_gen.export.layout import (
-    LICENSE,
     content_version,
-    has_application,
-    header_names,
-    license_text,
     main_header,
-    source_names,
+    own_copy,
     template,
     write_folder,
 )
@@ -39,11 +36,9 @@ def export_arduino(files: Mapping[str, str], folder: Path, core: Core) -> None:
         No generated C, or ``folder`` is not empty.
     """
     example = "ClassifySpeech" if has_application(files) else "RunModel"
-    own = {f"src/{name}": files[name] for name in source_names(files) + header_names(files)}
-    write_folder(folder, own | {
+    write_folder(folder, own_copy(files) | {
         "library.properties": template("arduino", "library.properties", VERSION=content_version(files), CORE=core.name,
                                        HEADER=main_header(files)),
         f"examples/{example}/{example}.ino": template("arduino", f"{example}.ino"),
-        LICENSE: license_text(),
         "README.md": template("arduino", "README.md", CORE=core.name, HEADER=main_header(files), EXAMPLE=example),
     })

@@ -11,8 +11,8 @@ from firmware_gen.export.layout import (
     LICENSE_ID,
     content_version,
     header_names,
-    license_text,
     main_header,
+    own_copy,
     source_names,
     template,
     write_folder,
@@ -62,8 +62,7 @@ def export_cmsis_pack(files: Mapping[str, str], folder: Path, core: Core) -> Non
         LICENSE=LICENSE, LICENSE_ID=LICENSE_ID,
         CONDITIONS=_NEEDS_DSP if needs_dsp else "", CONDITION=' condition="DSP extension"' if needs_dsp else "",
         FILES="".join(f'\n        <file category="{kind}" name="{name}"/>' for kind, name in listed))
-    write_folder(folder, {f"src/{name}": files[name] for name in headers + sources} | {
+    write_folder(folder, own_copy(files) | {
         DESCRIPTION: description,
-        LICENSE: license_text(),
         "README.md": template("cmsis_pack", "README.md", CORE=core.name, HEADER=main_header(files)),
     })

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from firmware_gen.emit.application import has_application
 from firmware_gen.errors import InputError
-from firmware_gen.export.layout import has_application, source_names, template, write_folder
+from firmware_gen.export.layout import source_names, template, write_folder
 from firmware_gen.image.link import board_file
 from firmware_gen.target import CORES, Core
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
+from firmware_gen.emit.application import has_application
 from firmware_gen.errors import InputError
 
 #: Version of the C interface; raise it when ``tfser_model.h`` or ``tfser.h`` change.
@@ -68,11 +69,6 @@ def main_header(files: Mapping[str, str]) -> str:
     return "tfser.h" if has_application(files) else "tfser_model.h"
 
 
-def has_application(files: Mapping[str, str]) -> bool:
-    """Whether the files hold the application layer (samples in, label out) above the model."""
-    return "tfser.h" in files
-
-
 def needs_math(files: Mapping[str, str]) -> bool:
     """Whether a file includes math.h, so that a program links the mathematics library."""
     return any(_MATH.search(text) for text in files.values())
@@ -104,6 +100,18 @@ def template(export: str, name: str, **values: str) -> str:
 def license_text() -> str:
     """The terms of the generated C and its kernels, for every export that holds copies of them."""
     return (resources.files("firmware_gen.export") / "templates" / LICENSE).read_text(encoding="utf-8")
+
+
+def own_copy(files: Mapping[str, str]) -> dict[str, str]:
+    """The C files in ``src/`` with their terms, for an export that is complete in one folder.
+
+    Raises
+    ------
+    InputError
+        As :func:`source_names`.
+    """
+    return {**{f"src/{name}": files[name] for name in source_names(files) + header_names(files)},
+            LICENSE: license_text()}
 
 
 def write_folder(folder: Path, texts: Mapping[str, str]) -> None:

@@ -7,16 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from firmware_gen.emit.application import has_application
 from firmware_gen.export.layout import (
-    LICENSE,
     LICENSE_ID,
     content_version,
-    has_application,
-    header_names,
-    license_text,
     main_header,
+    own_copy,
     public_headers,
-    source_names,
     template,
     write_folder,
 )
@@ -42,13 +39,11 @@ def export_platformio(files: Mapping[str, str], folder: Path, core: Core) -> Non
     InputError
         No generated C, or ``folder`` is not empty.
     """
-    own = {f"src/{name}": files[name] for name in source_names(files) + header_names(files)}
     example = _example_name(files)
-    write_folder(folder, own | {
+    write_folder(folder, own_copy(files) | {
         f"examples/{example}/platformio.ini": template("platformio", "platformio.ini"),
         f"examples/{example}/src/main.cpp": template("platformio", f"{example}.cpp"),
         "library.json": json.dumps(_manifest(files, core), indent=2) + "\n",
-        LICENSE: license_text(),
         "README.md": template("platformio", "README.md", CORE=core.name, HEADER=main_header(files),
                               EXAMPLE=example),
     })

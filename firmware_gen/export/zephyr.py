@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from firmware_gen.export.layout import has_application, main_header, source_names, template, write_folder
+from firmware_gen.emit.application import has_application
+from firmware_gen.export.layout import main_header, source_names, template, write_folder
 from firmware_gen.target import Core
 
 _FLOAT = """

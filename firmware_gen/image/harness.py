@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -31,6 +32,11 @@ class Written:
 
     output: bytes
     measured: bytes
+
+
+def written_in(folder: Path) -> Written:
+    """What the harness left in the folder that it ran in."""
+    return Written((folder / OUTPUT_FILE).read_bytes(), (folder / MEASURED_FILE).read_bytes())
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,16 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from firmware_gen.errors import ToolError
-from firmware_gen.image.harness import (
-    INPUT_FILE,
-    LEFT,
-    MEASURED_FILE,
-    OUTPUT_FILE,
-    Run,
-    Written,
-    model_request,
-    read_run,
-)
+from firmware_gen.image.harness import INPUT_FILE, LEFT, Run, Written, model_request, read_run, written_in
 from firmware_gen.image.link import harness_files, harness_flags
 from firmware_gen.image.listening import Heard, Recording, listening_request, read_heard
 from firmware_gen.image.toolchain import COMMON_FLAGS, compile_objects, host_compiler, run_tool, write_sources
@@ -74,7 +65,7 @@ def _run(sources: Mapping[str, str], request: bytes) -> Written:
             raise ToolError("FG-IMG-16", f"the program on this machine stopped: {_reason(ended.returncode)}",
                             expected="a program that runs to its end",
                             fix="report this model, with the compiler's version")
-        return Written((folder / OUTPUT_FILE).read_bytes(), (folder / MEASURED_FILE).read_bytes())
+        return written_in(folder)
 
 
 def _reason(code: int) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
+from firmware_gen.emit.application import has_application
 from firmware_gen.image.toolchain import (
     ARM_COMPILER,
     Unavailable,
@@ -37,17 +38,13 @@ def board_file(name: str) -> str:
 
 def harness_files(sources: Mapping[str, str], *platform: str) -> dict[str, str]:
     """The program around generated C, by file name, with the files of its ``platform``."""
-    names = (*_HARNESS, *(_LISTENING if _has_application(sources) else ()), *platform)
+    names = (*_HARNESS, *(_LISTENING if has_application(sources) else ()), *platform)
     return {name: board_file(name) for name in names}
 
 
 def harness_flags(sources: Mapping[str, str]) -> list[str]:
     """What tells the harness what there is."""
-    return ["-DTFSER_APPLICATION"] if _has_application(sources) else []
-
-
-def _has_application(sources: Mapping[str, str]) -> bool:
-    return "tfser.h" in sources
+    return ["-DTFSER_APPLICATION"] if has_application(sources) else []
 
 
 def link_image(sources: Mapping[str, str], core: Core, *, profile: bool = False) -> bytes:

@@ -13,16 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from firmware_gen.errors import ToolError
-from firmware_gen.image.harness import (
-    INPUT_FILE,
-    LEFT,
-    MEASURED_FILE,
-    OUTPUT_FILE,
-    Run,
-    Written,
-    model_request,
-    read_run,
-)
+from firmware_gen.image.harness import INPUT_FILE, LEFT, Run, Written, model_request, read_run, written_in
 from firmware_gen.image.listening import Heard, Recording, listening_request, read_heard
 from firmware_gen.image.toolchain import emulator, run_tool
 
@@ -92,7 +83,7 @@ def _run(image: bytes, machine: str, request: bytes, count: int) -> Written:
             raise ToolError("FG-IMG-14", f"the image stopped on {machine}: "
                                          f"{LEFT.get(ended.returncode, said or f'exit code {ended.returncode}')}",
                             expected="an image that runs to its end", fix="build the folder again")
-        return Written((folder / OUTPUT_FILE).read_bytes(), (folder / MEASURED_FILE).read_bytes())
+        return written_in(folder)
 
 
 def instructions(ticks: int, machine: str) -> int:

@@ -68,10 +68,10 @@ def write_build(folder: Path, bundle: Bundle, target: Target, budget: Budget, ex
     tests = choose_self_tests(bundle.content, inputs)
     log.print(f"compiling for {target.core.name}")
     compiled = compile_application(bundle.content, read_features(folder / FEATURES), target.core)
-    _, recording = make_recording(document)
+    recording = make_recording(document)
     firmware = write_firmware(folder, compiled, target.core, tests.inputs, exports, recording)
     checked = (check_firmware(firmware, compiled, target.core, tests),
-               check_front_end(firmware, compiled, target.core, bundle.content, document))
+               check_front_end(firmware, compiled, target.core, bundle.content, document, recording))
     validation = dataclasses.replace(validation, checks=(*validation.checks, *filter(None, checked)))
     (folder / "model.tflite").write_bytes(bundle.content)
     (folder / "certificate.json").write_text(canonical_json({"schema_version": SCHEMA_VERSION, **bundle.certificate}))

@@ -27,8 +27,8 @@ STEPS_MAX = {True: 1, False: 2}
 _DECISIONS, _HOPS_BETWEEN = 3, 25
 
 
-def make_recording(document: FeatureDocument) -> tuple[np.ndarray, Recording]:
-    """Samples int16 [shape=(n,)] with harmonics, pauses and noise, always the same, and where decisions are."""
+def make_recording(document: FeatureDocument) -> Recording:
+    """Harmonics, pauses and noise, always the same."""
     spec = document.spec
     ends = [spec.clip_samples + index * _HOPS_BETWEEN * spec.hop_samples for index in range(_DECISIONS)]
     seconds = np.arange(ends[-1]) / spec.sample_rate_hz
@@ -37,19 +37,30 @@ def make_recording(document: FeatureDocument) -> tuple[np.ndarray, Recording]:
     loudness = np.maximum(np.sin(2 * np.pi * 2.5 * seconds), 0)
     noise = np.random.default_rng(0).standard_normal(len(seconds))
     pcm = np.rint(6000 * loudness * voiced + 30 * noise).astype(np.int16)
-    return pcm, record([(pcm, ends)], spec.sample_rate_hz, len(document.labels))
+    return record([(pcm, ends)], spec.sample_rate_hz, len(document.labels))
 
 
-def check_front_end(firmware: Firmware, compiled: Compiled, core: Core, content: bytes,
-                    document: FeatureDocument) -> Check | None:
-    """Compare what was heard of :func:`make_recording`; ``None`` where neither chip nor host can run.
+def expected_features(recording: Recording, document: FeatureDocument) -> np.ndarray:
+    """The int8 features [shape=(decisions, frames * mel_bands)] of the windows that end where decisions are, by Python.
+
+    ``recording`` begins once, at its first stretch.
+    """
+    spec = document.spec
+    y = from_pcm16(np.concatenate([stretch.pcm for stretch in recording.stretches]))
+    ends = np.cumsum([len(stretch.pcm) for stretch in recording.stretches])
+    x = np.stack([features(window_at(y, end - spec.clip_samples, spec), spec) for end in ends])
+    return quantize(x, document.input_scale, document.input_zero_point).reshape(len(ends), -1)
+
+
+def check_front_end(firmware: Firmware, compiled: Compiled, core: Core, content: bytes, document: FeatureDocument,
+                    recording: Recording) -> Check | None:
+    """Compare what was heard of a ``recording``; ``None`` where neither chip nor host can run.
 
     Raises
     ------
     CheckFailed
         Features are further apart than rounding explains, or a decision is not the model's.
     """
-    pcm, recording = make_recording(document)
     where = core.qemu_machine
     heard = firmware.heard
     if heard is None:
@@ -57,7 +68,7 @@ def check_front_end(firmware: Firmware, compiled: Compiled, core: Core, content:
             where, heard = "this machine", listen_on_host(compiled.files, recording)
         except Unavailable:
             return None
-    expected = _expected(pcm, recording, document)
+    expected = expected_features(recording, document)
     apart = np.abs(heard.features.astype(int) - expected)
     equal, most = int((apart == 0).sum()), int(apart.max())
     found = f"{equal:,} of {apart.size:,} features on {where} equal those in Python, at most {most} step(s) apart"
@@ -68,13 +79,6 @@ def check_front_end(firmware: Firmware, compiled: Compiled, core: Core, content:
                                    "model's decisions; nothing was written",
                           fix="report this model: the audio front end in C is wrong for its features.json")
     return Check("front end", True, found, {"features_equal": equal, "features": apart.size, "features_apart": most})
-
-
-def _expected(pcm: np.ndarray, recording: Recording, document: FeatureDocument) -> np.ndarray:
-    spec = document.spec
-    ends = np.cumsum([len(stretch.pcm) for stretch in recording.stretches])
-    x = np.stack([features(window_at(from_pcm16(pcm), end - spec.clip_samples, spec), spec) for end in ends])
-    return quantize(x, document.input_scale, document.input_zero_point).reshape(len(ends), -1)
 
 
 def _decided(heard: Heard, outputs: np.ndarray) -> bool:

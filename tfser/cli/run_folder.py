@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from firmware_gen.emit.application import has_application
 from firmware_gen.errors import ToolError
 from firmware_gen.frontend.features import read_features
 from firmware_gen.frontend.model import Model, Tensor
@@ -77,7 +78,7 @@ class Runnable:
     @property
     def hears(self) -> bool:
         """Whether there is an application layer."""
-        return "tfser.h" in self.sources
+        return has_application(self.sources)
 
     @property
     def ends(self) -> tuple[Tensor, Tensor]:
