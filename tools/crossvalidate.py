@@ -34,7 +34,7 @@ SCORES = ("wf1", "uar", "wa", "macro_f1")
 def main(seeds: int, jobs: int, out: Path, **options: Any) -> None:
     # One thread each: faster in sum than sharing, and the weights do not depend on the machine's cores.
     os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
-    folds = options["folds"] or FOLDS[options["corpus"]]
+    folds = options["folds"] or FOLDS[options["corpus"]] or _customary_folds(options)
     parts = list(itertools.product(range(folds), range(seeds)))
     results: dict[tuple[int, int], dict[str, Any]] = {}
     with ProcessPoolExecutor(min(jobs, len(parts)), multiprocessing.get_context("spawn")) as pool:
@@ -47,6 +47,14 @@ def main(seeds: int, jobs: int, out: Path, **options: Any) -> None:
     summary = summarise({part: results[part] for part in parts}, options)
     write_atomic(out / "summary.json", canonical_json({"schema_version": 1, **summary}).encode())
     print_json(summary)
+
+
+def _customary_folds(options: dict[str, Any]) -> int:
+    """What a manifest says: one split of its own, or folds by its speakers."""
+    from tfser.corpora import load_corpus
+    from tfser.corpora.splits import customary_folds
+
+    return customary_folds(load_corpus(options["corpus"], options["root"]))
 
 
 def run_part(options: dict[str, Any], out: Path, fold: int, seed: int) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def speakers_of(role: str, recorded: dict[str, Any] | None, corpus: Corpus) -> t
     InputError
         The model's split is not known, is of another corpus, or comes out differently here.
     """
-    from tfser.corpora.splits import speaker_split
+    from tfser.corpora.splits import make_split
 
     if role == ALL:
         return corpus.speakers
@@ -118,7 +118,7 @@ def speakers_of(role: str, recorded: dict[str, Any] | None, corpus: Corpus) -> t
         raise InputError("TF-EVAL-03", f"the {role} speakers of {corpus.name}, for a model trained on {trained}",
                          expected=f"a model that records its split of {corpus.name}",
                          fix="score every speaker with --split all")
-    split = speaker_split(corpus, folds=recorded["folds"], fold=recorded["fold"])
+    split = make_split(corpus, folds=recorded["folds"], fold=recorded["fold"])
     if split.fingerprint != recorded["fingerprint"]:
         raise InputError("TF-EVAL-04", f"a copy of {corpus.name} that is not the one trained on: its split has the "
                          f"fingerprint {split.fingerprint[:12]}", expected=recorded["fingerprint"][:12],
@@ -142,6 +142,9 @@ def _text(scores: dict[str, Any], title: str) -> str:
     lines += ["", "speaker  count    UAR     WA"]
     lines += [f"{name:<7}  {entry['utterances']:>5}  {entry['uar']:.3f}  {entry['wa']:.3f}"
               for name, entry in scores["speakers"].items()]
+    if groups := scores.get("groups"):
+        lines += ["", f"{groups['utterances']} groups by the mean of their clips: WF1 {groups['wf1']:.3f}  "
+                  f"UAR {groups['uar']:.3f}  WA {groups['wa']:.3f}  macro-F1 {groups['macro_f1']:.3f}"]
     return "\n".join(lines)
 
 

@@ -15,6 +15,7 @@ from tfser import __version__
 # imported when its command runs, so that `--help` needs no TensorFlow.
 COMMANDS = {
     "build": ("tfser.cli.build", "Checkpoint to checked int8 firmware source: the main job."),
+    "corpus": ("tfser.cli.corpus", "What a corpus folder holds, and what is missing in it."),
     "train": ("tfser.cli.train", "Train a model on a corpus, speakers disjoint."),
     "evaluate": ("tfser.cli.evaluate", "Score a checkpoint or a .tflite file on a corpus."),
     "compile": ("tfser.cli.compile", "Any int8 .tflite file to C, ahead of time."),

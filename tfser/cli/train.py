@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from tfser.training.run import OnEpoch, Training
 
 EXIT_INTERRUPTED = 130
-# The folds that the corpora are compared on: EMO-DB 5 of 2 speakers, RAVDESS 6 of 3.
-FOLDS = {"emodb": 5, "ravdess": 6}
+# The folds that the corpora are compared on: EMO-DB 5 of 2 speakers, RAVDESS 6 of 3, IEMOCAP 5 sessions; 1 is a
+# corpus's own split. A manifest (None) says itself whether it has one.
+FOLDS = {"emodb": 5, "ravdess": 6, "cremad": 5, "iemocap": 5, "iemocap-6": 5, "m3ed": 1, "daic-woz": 1,
+         "emobox": None, "csv": None, "audformat": None}
 # Without a terminal, a line every so many epochs is enough to see that it lives.
 PLAIN_LINES = 10
 _HRF, _RECIPE = HrfSpec(), TrainSpec()
@@ -44,7 +46,8 @@ TRAINING_OPTIONS = (
     click.option("--norm", type=click.Choice(NORMS), default=NORMS[0], show_default=True, help="Normalisation."),
     click.option("--activation", type=click.Choice(ACTIVATIONS),
                  help="Activation.  [default: swish for conformer, relu for the others]"),
-    click.option("--folds", type=click.IntRange(3), help="Number of folds.  [default: emodb 5, ravdess 6]"),
+    click.option("--folds", type=click.IntRange(3), help="Number of folds.  [default: the corpus's own split, "
+                 "else emodb 5, ravdess 6, ...]"),
     click.option("--epochs", type=click.IntRange(1), help="Epochs.  [default: speechformer 80, the others 65]"),
 )
 
@@ -89,11 +92,14 @@ def command(as_json: bool, out: Path | None, resume: bool, **options: Any) -> in
 
 def _train(options: dict[str, Any], out: Path, resume: bool) -> Checkpoint:
     from tfser.corpora import load_corpus
+    from tfser.corpora.splits import shared_texts
     from tfser.training.run import check_out
 
     check_out(out, resume=resume)
     corpus = load_corpus(options["corpus"], options["root"])
     training = training_of(options, corpus, fold=options["fold"], seed=options["seed"])
+    if shared := shared_texts(corpus, training.split):
+        log.print(f"{len(shared)} sentences are in training and in the test", markup=False)
     data = read_features(corpus, training.features)
     with _progress(training.recipe.epochs) as on_epoch:
         return train_into(out, training, data, resume=resume, on_epoch=on_epoch)
@@ -114,8 +120,13 @@ def train_into(out: Path, training: Training, data: FeatureSet, *, resume: bool,
 
 def read_features(corpus: Corpus, features: FeatureSpec) -> FeatureSet:
     """The corpus's features, with a word on stderr about what is read and what is left out."""
+    from tfser.corpora.annotation import count_reasons
     from tfser.features.dataset import corpus_features
 
+    for reason, count in count_reasons(corpus.skipped).items():
+        log.print(f"left out {count}: {reason}", markup=False)
+    for note in corpus.notes:
+        log.print(note, markup=False)
     log.print(f"reading {len(corpus.utterances)} recordings of {corpus.name}")
     data = corpus_features(corpus, features)
     if data.skipped:
@@ -125,11 +136,11 @@ def read_features(corpus: Corpus, features: FeatureSpec) -> FeatureSet:
 
 def training_of(options: dict[str, Any], corpus: Corpus, *, fold: int, seed: int) -> Training:
     """What the ``TRAINING_OPTIONS`` ask for; raises ``InputError`` for what cannot be built or split."""
-    from tfser.corpora.splits import speaker_split
+    from tfser.corpora.splits import make_split
     from tfser.models.build import check_model_spec, defaults_of
     from tfser.training.run import Training
 
-    split = speaker_split(corpus, folds=options["folds"] or FOLDS[corpus.name], fold=fold)
+    split = make_split(corpus, folds=options["folds"], fold=fold)
     defaults = defaults_of(options["arch"])
     features = defaults.FEATURES
     model = ModelSpec(options["arch"], corpus.labels, size=options["size"], frames=features.frames,

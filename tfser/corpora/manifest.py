@@ -3,42 +3,100 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from tfser.audio.io import AUDIO_SUFFIXES
 from tfser.errors import InputError
 
+Part = Literal["train", "validation", "test"]
+Kind = Literal["missing", "corrupt", "empty", "unlabelled", "excluded", "foreign"]
+
+
+class Skipped(NamedTuple):
+    """Something that is not among a corpus's utterances, and why.
+
+    ``kind`` is ``missing`` (annotated, no audio), ``corrupt`` (audio or annotation that cannot be used),
+    ``empty`` (no samples, or no time between start and end), ``unlabelled`` (no annotation, or a label outside
+    the set), ``excluded`` (left out by the corpus's own rules) or ``foreign`` (not of this corpus).
+    """
+
+    name: str
+    kind: Kind
+    reason: str
+
 
 @dataclass(frozen=True)
 class Utterance:
-    """One recording: who (``speaker``) says what (``text``, the corpus's code) with which ``label``."""
+    """One recording, or a part of one: who (``speaker``) says what (``text``) with which ``label``.
+
+    Parameters
+    ----------
+    text : str
+        The corpus's code for the sentence, or its words; empty where nobody knows.
+    start_s, end_s : float
+        Where in the file it lies, in seconds; ``None`` stands for the file's end.
+    group : str
+        What is voted on as one, such as a participant; empty if the utterance stands for itself.
+    part : str
+        Its part in the corpus's official split; empty where there is none.
+    """
 
     id: str
     path: Path
     speaker: str
     label: str
     text: str
+    start_s: float = 0.0
+    end_s: float | None = None
+    group: str = ""
+    part: Part | Literal[""] = ""
+
+    @property
+    def is_segment(self) -> bool:
+        """Whether it is a part of its file."""
+        return self.start_s > 0 or self.end_s is not None
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a corpus's authors say that it holds; empty tables where they do not say it."""
+
+    utterances: int | None
+    speakers: int | None = None
+    labels: Mapping[str, int] = field(default_factory=dict)
+    parts: Mapping[str, int] = field(default_factory=dict)
+    unit: Literal["utterances", "groups"] = "utterances"  # what the two tables count
 
 
 @dataclass(frozen=True)
 class Corpus:
     """Every usable utterance below a folder.
 
-    ``labels`` is the corpus's full label set in the order that a model's outputs have; ``skipped``
-    lists audio files that do not belong to the corpus, relative to its folder.
+    ``labels`` is the full label set in the order that a model's outputs have; ``skipped`` lists what
+    is not used; ``bonds`` are speakers who never part in a split, as those who talk to each other;
+    ``notes`` are oddities of the annotation that are worth a line.
     """
 
     name: str
     labels: tuple[str, ...]
     utterances: tuple[Utterance, ...]
-    skipped: tuple[str, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    published: Published | None = None
+    bonds: tuple[tuple[str, ...], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def speakers(self) -> tuple[str, ...]:
         """Speakers in the order of their first utterance; folds are consecutive groups of it."""
         return tuple(dict.fromkeys(utterance.speaker for utterance in self.utterances))
+
+    @property
+    def has_official_split(self) -> bool:
+        """Whether every utterance has its part in an official split."""
+        return all(utterance.part for utterance in self.utterances)
 
 
 def from_file_names(
@@ -47,6 +105,7 @@ def from_file_names(
     speakers: tuple[str, ...],
     parse: Callable[[Path], Utterance | None],
     root: Path,
+    published: Published | None = None,
 ) -> Corpus:
     """Read a corpus whose file names carry speaker and label, wherever the files are below ``root``.
 
@@ -64,17 +123,18 @@ def from_file_names(
         ``root`` is not a folder, has no usable file, a speaker that the corpus has not, or one
         utterance twice.
     """
-    files = _audio_files(root)
+    files = audio_files(root)
     parsed = [(path, parse(path)) for path in files]
     utterances = [utterance for _, utterance in parsed if utterance is not None]
     if not utterances:
         raise InputError("TF-CORPUS-03", f"folder {str(root)!r} with {len(files)} audio files, none of {name}",
                          expected=f"recordings with the file names of {name}", fix="check --root and --corpus")
     _refuse_strangers(utterances, speakers)
-    _refuse_duplicates(utterances)
+    refuse_duplicates(utterances)
     utterances.sort(key=lambda utterance: (speakers.index(utterance.speaker), utterance.id))
-    skipped = tuple(path.relative_to(root).as_posix() for path, utterance in parsed if utterance is None)
-    return Corpus(name, labels, tuple(utterances), skipped)
+    skipped = tuple(Skipped(path.relative_to(root).as_posix(), "foreign", f"no file name of {name}")
+                    for path, utterance in parsed if utterance is None)
+    return Corpus(name, labels, tuple(utterances), skipped, published)
 
 
 def look_up(table: Mapping[str, str], code: str, what: str, path: Path) -> str:
@@ -91,7 +151,7 @@ def look_up(table: Mapping[str, str], code: str, what: str, path: Path) -> str:
     return table[code]
 
 
-def _audio_files(root: Path) -> list[Path]:
+def audio_files(root: Path) -> list[Path]:
     """Audio files below ``root``, sorted; hidden ones (``.cache/``, ``._name`` of macOS) are left out."""
     if not root.exists():
         raise InputError("TF-CORPUS-01", f"no corpus folder at {str(root)!r}", expected="a folder", fix="check --root")
@@ -119,7 +179,8 @@ def _refuse_strangers(utterances: list[Utterance], speakers: tuple[str, ...]) ->
                              fix="rename the file, or take it out of the folder")
 
 
-def _refuse_duplicates(utterances: list[Utterance]) -> None:
+def refuse_duplicates(utterances: Iterable[Utterance]) -> None:
+    """Every utterance has an id of its own; raises ``InputError`` for the first that has not."""
     seen: dict[str, Path] = {}
     for utterance in utterances:
         if utterance.id in seen:

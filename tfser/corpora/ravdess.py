@@ -15,13 +15,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tfser.corpora.manifest import Corpus, Utterance, from_file_names, look_up
+from tfser.corpora.manifest import Corpus, Published, Utterance, from_file_names, look_up
 
 EMOTIONS = {"01": "neutral", "02": "calm", "03": "happy", "04": "sad", "05": "angry", "06": "fearful",
             "07": "disgust", "08": "surprised"}
 LABELS = tuple(EMOTIONS.values())
 # In numeric order the sexes alternate already.
 ACTORS = tuple(f"{actor:02d}" for actor in range(1, 25))
+PUBLISHED = Published(1440, 24, {label: 96 if label == "neutral" else 192 for label in LABELS})
 _AUDIO_ONLY, _SPEECH = "03", "01"
 _NAME = re.compile(r"(?P<modality>\d\d)-(?P<channel>\d\d)-(?P<emotion>\d\d)-\d\d"
                    r"-(?P<statement>\d\d)-\d\d-(?P<actor>\d\d)")
@@ -29,7 +30,7 @@ _NAME = re.compile(r"(?P<modality>\d\d)-(?P<channel>\d\d)-(?P<emotion>\d\d)-\d\d
 
 def load(root: Path) -> Corpus:
     """Every RAVDESS recording of speech below ``root``; raises as ``from_file_names`` and ``look_up`` do."""
-    return from_file_names("ravdess", LABELS, ACTORS, parse, root)
+    return from_file_names("ravdess", LABELS, ACTORS, parse, root, PUBLISHED)
 
 
 def parse(path: Path) -> Utterance | None:
