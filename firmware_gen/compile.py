@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firmware_gen.emit.application import application_bytes, emit_application
+from firmware_gen.emit.application import TrainedOn, application_bytes, emit_application
 from firmware_gen.emit.firmware import emit_model, part_names
 from firmware_gen.errors import InputError
 from firmware_gen.frontend.features import Features
@@ -62,7 +62,8 @@ def compile_model(content: bytes, core: Core) -> Compiled:
                     model.tables_bytes, model.part_bytes)
 
 
-def compile_application(content: bytes, features: Features, core: Core) -> Compiled:
+def compile_application(content: bytes, features: Features, core: Core,
+                        trained_on: TrainedOn | None = None) -> Compiled:
     """Compile a model with the application layer around it: samples in, label out (``tfser.h``).
 
     Parameters
@@ -73,6 +74,8 @@ def compile_application(content: bytes, features: Features, core: Core) -> Compi
         Of the model's ``features.json``.
     core : Core
         Also decides whether the audio front end is in single precision or in fixed point.
+    trained_on : TrainedOn, optional
+        Goes into ``tfser.h``, and changes nothing else.
 
     Raises
     ------
@@ -88,7 +91,7 @@ def compile_application(content: bytes, features: Features, core: Core) -> Compi
                          f"{expected[1]}", expected="features.json of this model",
                          fix="keep the files of a build folder together, or build again")
     model = compile_model(content, core)
-    texts = emit_application(features, model.program, core, float(gives.scale[0]))
+    texts = emit_application(features, model.program, core, float(gives.scale[0]), trained_on)
     files = {**model.files, **texts, **kernels_for(texts["tfser.c"])}
     return dataclasses.replace(model, files=dict(sorted(files.items())),
                                application_bytes=application_bytes(features, model.program))

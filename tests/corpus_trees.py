@@ -126,3 +126,56 @@ def make_daic(root: Path) -> Path:
     write_text(root / "full_test_split.csv", "Participant_ID,PHQ_Binary,PHQ_Score,Gender\n"
                + "".join(f"{session},{label},{score},1\n" for session, label, score in test) + ",,,\n")
     return root
+
+
+# --- Corpora of one's own: CSV, EmoBox, audformat ------------------------------------------------------------
+OWN_SPEAKERS = ("ann", "bob", "cid", "dee")
+OWN_LABELS = ("calm", "angry")
+CSV_HEADER = "path,speaker,label"
+
+
+def make_csv(root: Path, header: str = CSV_HEADER, more: str = "", *, encoding: str = "utf-8", end: str = "\n") -> Path:
+    """Two recordings of each speaker; ``more`` is added to each row."""
+    rows = [f"wav/{speaker}_{label}.wav,{speaker},{label}{more}" for speaker in OWN_SPEAKERS for label in OWN_LABELS]
+    for row in rows:
+        write_noise(root / row.split(",")[0])
+    return write_text(root / "table.csv", end.join([header, *rows, ""]), encoding=encoding)
+
+
+def emobox_line(speaker: str, number: int, emotion: str) -> str:
+    name = f"{speaker[:5]}F_impro01_{speaker[5]}{number:03d}"
+    return json.dumps({"key": f"iemocap-{name}", "dataset": "iemocap", "wav": f"downloads/iemocap/{name}.wav",
+                       "type": "raw", "sample_rate": 16000, "num_frame": 1600.0, "task": "category", "length": 0.1,
+                       "emo": emotion, "channel": 1})
+
+
+def make_emobox(root: Path) -> Path:
+    """The layout of EmoBox: metadata below ``data``, recordings below ``downloads``."""
+    sessions = {f"Ses0{number}": [emobox_line(f"Ses0{number}{letter}", place, emotion) for letter in "FM"
+                                  for place, emotion in enumerate(("neu", "hap", "exc", "ang", "sad"))]
+                for number in range(1, 6)}
+    lines = [line for group in sessions.values() for line in group]
+    for line in lines:
+        write_noise(root / json.loads(line)["wav"])
+    data = root / "data/iemocap"
+    write_text(data / "iemocap.jsonl", "\n".join(lines) + "\n")
+    write_text(data / "label_map.json", '{"neu": "Neutral", "hap": "Happy", "ang": "Angry", '
+               '"sad": "Sad", "exc": "Happy"}')
+    write_text(data / "fold_1/iemocap_test_fold_1.jsonl", "\n".join(sessions["Ses01"]))
+    write_text(data / "fold_1/iemocap_train_fold_1.jsonl", "\n".join(lines[10:]))
+    return data
+
+
+def make_audformat(root: Path) -> Path:
+    """Speakers in one table, emotions in two that are a split, and a table about speakers."""
+    files = {f"wav/{speaker}_{label}.wav": (speaker, label) for speaker in OWN_SPEAKERS for label in OWN_LABELS}
+    for file in files:
+        write_noise(root / file)
+    write_text(root / "db.yaml", "name: toy\nsource: here\nusage: unrestricted\n")
+    write_text(root / "db.files.csv", "file,duration,speaker,transcription\n" + "".join(
+        f"{file},0 days 00:00:00.100000,{speaker},hello\n" for file, (speaker, _) in files.items()))
+    for part, speakers in (("train", OWN_SPEAKERS[:2]), ("dev", OWN_SPEAKERS[2:3]), ("test", OWN_SPEAKERS[3:])):
+        write_text(root / f"db.emotion.{part}.csv", "file,emotion,emotion.confidence\n" + "".join(
+            f"{file},{label},0.9\n" for file, (speaker, label) in files.items() if speaker in speakers))
+    write_text(root / "db.speaker.csv", "speaker,age\n" + "".join(f"{speaker},30\n" for speaker in OWN_SPEAKERS))
+    return root

@@ -14,6 +14,9 @@ from typing import Any
 
 from tfser.errors import InputError
 
+# Ends the name of a file that is not whole yet. A killed process may leave one behind.
+_PART = ".part"
+
 
 def sha256(path: Path) -> str:
     """Hex SHA-256 of a file's content."""
@@ -26,9 +29,15 @@ def canonical_json(value: Any) -> str:
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
+    """Write a file so that a reader sees the old content or the new, never a part.
+
+    Raises
+    ------
+    OSError
+        It cannot be written: the old content stays, and the error names ``path``.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PART)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
@@ -36,9 +45,16 @@ def write_atomic(path: Path, content: bytes) -> None:
             os.fsync(stream.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None
         raise
+
+
+def unfinished_files(folder: Path) -> list[Path]:
+    """What :func:`write_atomic` left in ``folder`` when its process was killed."""
+    return sorted(folder.glob(f".*{_PART}"))
 
 
 @contextlib.contextmanager

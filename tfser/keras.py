@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # several trainings may share one GPU
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its blocked sums differ between machines
 
 
@@ -39,7 +40,24 @@ def native_chatter_off() -> Iterator[None]:
 with native_chatter_off():
     import tensorflow as tf
     import tf_keras as keras
+    from tensorflow.lite.python.convert import mlir_quantize as quantize_file
 
 tf.get_logger().setLevel("ERROR")
 
-__all__ = ["keras", "native_chatter_off", "tf"]
+
+
+@contextlib.contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Layers made inside compute in ``policy``: ``float32``, ``mixed_float16`` or ``mixed_bfloat16``.
+
+    Their variables are float32 in all three. Also a decorator of a function that makes layers.
+    """
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(before)
+
+
+__all__ = ["keras", "native_chatter_off", "precision", "quantize_file", "tf"]

@@ -2,14 +2,18 @@
 
 Each part is a folder ``OUT/foldF-seedS`` that ``tfser train`` could have made. A finished part is
 not trained again and an interrupted one is continued, so the tool can be stopped and started at
-will. ``OUT/summary.json`` holds the mean and standard deviation over all parts.
+will. ``OUT/summary.json`` holds the mean and standard deviation over all parts. What would be
+deployed is scored too, by TensorFlow Lite Micro: ``int8.json`` in each part, ``int8`` in the summary.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import multiprocessing
 import os
+import shlex
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
@@ -18,75 +22,172 @@ from typing import Any
 import click
 import numpy as np
 
+from tfser.cli.card import data_facts, write_card
 from tfser.cli.output import log, print_json
-from tfser.cli.train import FOLDS, read_features, train_into, training_of, training_options
+from tfser.cli.recipe_options import TrainingCommand
+from tfser.cli.train import (
+    features_of,
+    hear_variants,
+    read_features,
+    train_into,
+    training_of,
+    training_options,
+    warn_of_overlap,
+)
+from tfser.cli.tuning import qat_options, score_int8, tune_into, tuning_of
+from tfser.errors import InputError
 from tfser.files import canonical_json, write_atomic
+from tfser.spec import FeatureSpec
 
 SCORES = ("wf1", "uar", "wa", "macro_f1")
 
 
-@click.command(help=__doc__)
+@click.command(help=__doc__, cls=TrainingCommand)
 @training_options
+@qat_options
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Seeds 0 to N - 1.")
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True,
               help="Trainings at once, each on one thread.")
+@click.option("--teachers", type=click.Path(path_type=Path), metavar="DIR",
+              help="Teachers: those of the same fold that an earlier run of this tool left in DIR, all seeds.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the parts and summary.json.")
 def main(seeds: int, jobs: int, out: Path, **options: Any) -> None:
+    from tfser.report.card import CARD_JSON
+
     # One thread each: faster in sum than sharing, and the weights do not depend on the machine's cores.
     os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
-    folds = options["folds"] or FOLDS[options["corpus"]] or _customary_folds(options)
-    parts = list(itertools.product(range(folds), range(seeds)))
+    warn_of_overlap(options)
+    parts = list(itertools.product(range(_folds(options)), range(seeds)))
     results: dict[tuple[int, int], dict[str, Any]] = {}
     with ProcessPoolExecutor(min(jobs, len(parts)), multiprocessing.get_context("spawn")) as pool:
         running = {pool.submit(run_part, options, out, fold, seed): (fold, seed) for fold, seed in parts}
         for done in as_completed(running):
             fold, seed = running[done]
             results[fold, seed] = done.result()
-            log.print(f"{len(results)}/{len(parts)}  fold {fold} seed {seed}  "
-                      f"test WF1 {results[fold, seed]['test']['wf1']:.3f}")
-    summary = summarise({part: results[part] for part in parts}, options)
+            tested = results[fold, seed].get("test")
+            log.print(f"{len(results)}/{len(parts)}  fold {fold} seed {seed}"
+                      + (f"  test WF1 {tested['wf1']:.3f}" if tested else ""))
+    card = json.loads((out / "fold0-seed0" / CARD_JSON).read_bytes())
+    summary = {**summarise({part: results[part] for part in parts}, options), "parameters": card["model"]["parameters"]}
     write_atomic(out / "summary.json", canonical_json({"schema_version": 1, **summary}).encode())
     print_json(summary)
 
 
-def _customary_folds(options: dict[str, Any]) -> int:
-    """What a manifest says: one split of its own, or folds by its speakers."""
+def _folds(options: dict[str, Any]) -> int:
+    """As many as asked for or customary; one where all are trained on, because every fold is the same then."""
     from tfser.corpora import load_corpus
     from tfser.corpora.splits import customary_folds
 
-    return customary_folds(load_corpus(options["corpus"], options["root"]))
+    if options["train_on"] == "all":
+        return 1
+    return options["folds"] or customary_folds(load_corpus(options["corpus"], options["root"]),
+                                              speaker_overlap=options["speaker_overlap"])
 
 
 def run_part(options: dict[str, Any], out: Path, fold: int, seed: int) -> dict[str, Any]:
-    """Train one fold with one seed, or read what was trained before: the metrics by role."""
+    """Train one fold with one seed, or read what was trained before: the metrics by role.
+
+    ``int8`` has those of the deployed file on the test speakers: see :func:`tfser.cli.tuning.score_int8`.
+    """
     from tfser.training.run import METRICS, STATE
 
-    corpus, data = _data(options["arch"], options["corpus"], options["root"])
+    corpus, data = _data(options["corpus"], options["root"], features_of(options))
     folder = out / f"fold{fold}-seed{seed}"
     begun = any((folder / name).is_file() for name in (STATE, METRICS))
-    training = training_of(options, corpus, fold=fold, seed=seed)
-    return train_into(folder, training, data, resume=begun, on_epoch=lambda entry: None).metrics
+    training = training_of(options, corpus, fold=fold, seed=seed, teachers=_teachers(options["teachers"], fold))
+    heard = hear_variants(data, corpus, training)
+    checkpoint = train_into(folder, training, heard, resume=begun, on_epoch=lambda entry: None)
+    if spec := tuning_of(options, seed=seed):
+        tune_into(folder, training, data, spec)
+    int8 = score_int8(folder, training, data)["roles"].get("test")
+    write_card(folder, data=data_facts(corpus, data, training.split))
+    return {**checkpoint.metrics, "int8": int8}
+
+
+def _teachers(folder: Path | None, fold: int) -> list[Path]:
+    """The checkpoints of a fold in an earlier run's folder; the training itself refuses those of another split.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    if folder is None:
+        return []
+    if not (found := sorted(folder.glob(f"fold{fold}-seed*/checkpoint.npz"))):
+        raise InputError("TF-TEACH-06", f"no teacher of fold {fold} in {str(folder)!r}",
+                         expected=f"fold{fold}-seed*/checkpoint.npz, as this tool writes them",
+                         fix="check --teachers, or finish that run")
+    return found
 
 
 @cache
-def _data(arch: str, name: str, root: Path) -> tuple[Any, Any]:
+def _data(name: str, root: Path, features: FeatureSpec) -> tuple[Any, Any]:
     """Corpus and features, read once a process."""
     from tfser.corpora import load_corpus
-    from tfser.models.build import feature_spec_for
 
     corpus = load_corpus(name, root)
-    return corpus, read_features(corpus, feature_spec_for(arch))
+    return corpus, read_features(corpus, features)
+
+
+def command_of(options: dict[str, Any], seeds: int) -> str:
+    """The command line of this tool; paths that are not relative are named by their last part alone."""
+    words = ["python", "tools/crossvalidate.py"]
+    for name, value in sorted({**options, "seeds": seeds, "root": "ROOT"}.items()):
+        if value is None or value is False or (name == "qat_steps" and not options.get("qat")):
+            continue
+        shown = value.name if isinstance(value, Path) and value.is_absolute() else str(value)
+        words += [f"--{name.replace('_', '-')}", *([] if value is True else [shown])]
+    return shlex.join([*words, "--out", "OUT"])
 
 
 def summarise(results: dict[tuple[int, int], dict[str, Any]], options: dict[str, Any]) -> dict[str, Any]:
-    """Mean and standard deviation (over folds and seeds, ddof 1) of the test speakers' scores."""
-    table = {score: np.array([metrics["test"][score] for metrics in results.values()]) for score in SCORES}
+    """The test speakers' scores, if there are any: over folds and seeds, and all of them pooled.
+
+    ``test`` has the mean over the folds' means with its interval, and the deviation over all parts (ddof 1), which
+    one part alone has not (``None``).
+    """
+    from tfser.training.intervals import bootstrap_mean, to_json
+    from tfser.training.metrics import pool
+
+    folds, int8 = [fold for fold, _ in results], [metrics.get("int8") for metrics in results.values()]
+    scored = SCORES if all("test" in metrics for metrics in results.values()) else ()
+    table = {score: np.array([metrics["test"][score] for metrics in results.values()]) for score in scored}
     return {
-        "options": {name: str(value) for name, value in options.items() if name != "root" and value is not None},
-        "test": {score: {"mean": float(values.mean()), "std": float(values.std(ddof=1))}
+        "command": command_of(options, 1 + max(seed for _, seed in results)),
+        "options": {name: str(value) for name, value in options.items()
+                    if name != "root" and value is not None and value is not False},
+        "test": {score: {**to_json(bootstrap_mean(values, folds)),
+                         "std": float(values.std(ddof=1)) if values.size > 1 else None}
                  for score, values in table.items()},
-        "parts": [{"fold": fold, "seed": seed, **{score: metrics["test"][score] for score in SCORES}}
+        "pooled": pool([metrics["test"] for metrics in results.values()]) if scored else None,
+        "int8": summarise_int8(int8, folds) if scored and all(int8) else None,
+        "parts": [{"fold": fold, "seed": seed, **{score: metrics["test"][score] for score in scored}}
                   for (fold, seed), metrics in results.items()],
+    }
+
+
+def summarise_int8(parts: Sequence[dict[str, Any]], folds: Sequence[int]) -> dict[str, Any]:
+    """What int8 changes on the test speakers, by TensorFlow Lite Micro.
+
+    ``same_label`` is the share of all parts' utterances that got the float model's label; ``drop`` of a score is
+    the mean of the float model's less the int8 model's, part by part, with its interval.
+    """
+    from tfser.training.intervals import paired_bootstrap, to_json
+    from tfser.training.metrics import pool
+
+    utterances = sum(part["utterances"] for part in parts)
+    table = {score: np.array([[part[kind][score] for kind in ("float", "int8")] for part in parts])
+             for score in ("wf1", "uar")}
+    return {
+        "utterances": utterances,
+        "same_label": sum(part["same_label"] for part in parts) / utterances,
+        "test": {score: {"mean": float(values[:, 1].mean()),
+                         "drop": to_json(paired_bootstrap(values[:, 0] - values[:, 1], folds))}
+                 for score, values in table.items()},
+        "pooled": pool([part["int8"] for part in parts]),
+        "pooled_float": pool([part["float"] for part in parts]),
+        "same_label_of_parts": [part["same_label"] / part["utterances"] for part in parts],
     }
 
 

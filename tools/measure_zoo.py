@@ -69,7 +69,7 @@ def _on_corpus(arch: str, content: bytes, manifest: dict[str, Any], root: Path) 
     inputs = quantize(x, **manifest["quantisation"]["input"])
     device = run_tflite_micro(content, inputs).astype(int)
     agree = device.argmax(axis=1) == scored.probabilities(x).argmax(axis=1)
-    unheard = np.isin(data.speakers, manifest["split"]["test"])
+    unheard = np.isin(data.speakers, manifest["split"]["test"])[data.owner]
     figures = {"int8 label as float, all": f"{agree.mean():.1%} of {agree.size}",
                "int8 label as float, test speakers": f"{agree[unheard].mean():.1%} of {unheard.sum()}"}
     for resolver in RESOLVERS:

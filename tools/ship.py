@@ -12,52 +12,65 @@ from typing import Any
 
 import click
 
+import tfser.zoo
+from tfser.cli.card import write_card
+from tfser.convert.quantised_file import FILE_NAME as TUNED
 from tfser.errors import InputError
-from tfser.files import canonical_json, write_atomic
-from tfser.models.checkpoint import read_checkpoint
-from tfser.zoo import zoo_checkpoint
+from tfser.models.checkpoint import Checkpoint, read_checkpoint
+from tfser.report.card import CARD_JSON, corpora_of, judged
 
-PART = "fold0-seed0"
-# Files of the package have limits: a checkpoint 1 MB, its calibration clips 300 KB.
-MAX_BYTES = {"checkpoint.npz": 1_000_000, "calibration.npz": 300_000}
+PART, OUT = "fold0-seed0", "OUT"
+# Files of the package have limits: a checkpoint and its tuned form 1 MB, its calibration clips 300 KB.
+MAX_BYTES = {"checkpoint.npz": 1_000_000, "calibration.npz": 300_000, "quantised.npz": 1_000_000}
 
 
 @click.command(help=__doc__)
 @click.argument("crossvalidation", type=click.Path(path_type=Path, exists=True, file_okay=False))
-def main(crossvalidation: Path) -> None:
+@click.option("--zoo", type=click.Path(path_type=Path, file_okay=False), default=Path(tfser.zoo.__file__).parent,
+              help="Folder with a folder for each backbone.  [default: the package's]")
+def main(crossvalidation: Path, zoo: Path) -> None:
     summary = json.loads((crossvalidation / "summary.json").read_text())
-    folder = zoo_checkpoint(summary["options"]["arch"]).parent
-    folder.mkdir(exist_ok=True)
+    if "speaker_overlap" in summary["options"]:
+        raise InputError("TF-SHIP-02", f"{crossvalidation} was split with --speaker-overlap",
+                         expected="scores on speakers that training never heard", fix="run it again without")
+    part, checkpoint = crossvalidation / PART, read_checkpoint(crossvalidation / PART / "checkpoint.npz")[0]
+    _require_free(checkpoint)
+    folder = zoo / checkpoint.model.arch
+    folder.mkdir(parents=True, exist_ok=True)
     for name, limit in MAX_BYTES.items():
-        source = crossvalidation / PART / name
+        source = part / name
+        if not source.is_file() and name == TUNED:
+            (folder / name).unlink(missing_ok=True)
+            continue
         if source.stat().st_size > limit:
             raise InputError("TF-SHIP-01", f"{source} has {source.stat().st_size} bytes", expected=f"at most {limit}",
                              fix="train with a smaller --hrf-ratio or at fewer --hrf-sites")
         shutil.copyfile(source, folder / name)
-    write_atomic(folder / "card.json", canonical_json(card(summary, folder / "checkpoint.npz")).encode())
+    data = json.loads((part / CARD_JSON).read_bytes())["data"]
+    int8 = {"on": "The test speakers of every fold and seed, by TensorFlow Lite Micro's kernels.",
+            "float": summary["int8"]["pooled_float"], "int8": summary["int8"]["pooled"],
+            "same_label": summary["int8"]["same_label"]}
+    write_card(folder, commands=[summary["command"], f"python tools/ship.py {OUT}"], data=data, int8=int8,
+               cross_validated=cross_validated(summary, checkpoint))
     click.echo(folder)
 
 
-def card(summary: dict[str, Any], checkpoint_path: Path) -> dict[str, Any]:
-    """How a checkpoint was made, on whom, and what its recipe scores on speakers that it never heard."""
-    checkpoint, _ = read_checkpoint(checkpoint_path)
-    options = summary["options"]
-    seeds = 1 + max(part["seed"] for part in summary["parts"])
-    flags = {name.replace("_", "-"): value for name, value in sorted({**options, "seeds": seeds}.items())}
-    given = " ".join(f"--{name} {value}" for name, value in flags.items())
-    out = f"runs/cv-{options['corpus']}-{options['arch']}"
-    return {
-        "schema_version": 1,
-        "commands": [f"python tools/crossvalidate.py {given} --root EMODB --out {out}", f"python tools/ship.py {out}"],
-        "shipped": PART,
-        "split": checkpoint.split,
-        "test": {name: checkpoint.metrics["test"][name] for name in summary["test"]},
-        "cross_validated": {"on": "the test speakers of every fold, mean and standard deviation over folds and seeds",
-                            **summary["test"]},
-        "parts": summary["parts"],
-        "data": "EMO-DB (Burkhardt et al., Interspeech 2005), published as CC0-1.0; clips of 2 s",
-        "limits": "Acted emotions of ten German actors. Do not infer the state of a person from it.",
-    }
+def cross_validated(summary: dict[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
+    """What the recipe scores on every fold and seed, for a card: the mean of the parts, and all of them pooled."""
+    corpus = checkpoint.split["corpus"] if checkpoint.split else None
+    folds, seeds = ({part[what] for part in summary["parts"]} for what in ("fold", "seed"))
+    pooled = summary["pooled"] and judged(summary["pooled"], checkpoint.model.labels, corpus)
+    return {"folds": len(folds), "seeds": len(seeds), "mean": summary["test"], "pooled": pooled,
+            "parts": summary["parts"]}
+
+
+def _require_free(checkpoint: Checkpoint) -> None:
+    """Only what learnt from data that anyone may use ships; teachers and initial weights count too."""
+    bound = [entry["name"] or "an unknown corpus" for entry in corpora_of(checkpoint) if not entry["commercial"]]
+    if bound:
+        raise InputError("TF-SHIP-03", f"a checkpoint that learnt from {', '.join(bound)}",
+                         expected="corpora whose licence allows any use, such as emodb",
+                         fix="train on emodb alone, teachers and initial weights too")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from importlib import resources
 from string import Template
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,7 +27,15 @@ _MACRO = "TFSER_TABLES_SECTION"
 _LAYOUT = ("reversed", "mel_start", "mel_bins", "offset", "log2")
 
 
-def emit_application(features: Features, program: Program, core: Core, output_scale: float) -> dict[str, str]:
+class TrainedOn(NamedTuple):
+    """What the header says of a model's training: the fingerprint of its split, and whether speakers overlap in it."""
+
+    split_fingerprint: str
+    speaker_disjoint: bool = True
+
+
+def emit_application(features: Features, program: Program, core: Core, output_scale: float,
+                     trained_on: TrainedOn | None = None) -> dict[str, str]:
     """Generated files of the application layer by name; the kernels that ``tfser.c`` names are not among them.
 
     Parameters
@@ -39,6 +48,8 @@ def emit_application(features: Features, program: Program, core: Core, output_sc
         Without an FPU the front end is in fixed point.
     output_scale : float
         Of the model's logits.
+    trained_on : TrainedOn, optional
+        ``None`` where nobody knows: the header does not speak of it then.
 
     Raises
     ------
@@ -53,7 +64,7 @@ def emit_application(features: Features, program: Program, core: Core, output_sc
         "sample_rate_hz": features.sample_rate_hz, "fft_size": features.fft_size, "hop_samples": features.hop_samples,
         "frames": features.frames, "bands": len(features.mel), "clip_samples": features.clip_samples,
         "label_count": len(features.labels), "arena_alignment": ARENA_ALIGNMENT_BYTES, **offsets,
-        "form": form, "real": "float" if core.has_fpu else "int32_t",
+        "form": form, "real": "float" if core.has_fpu else "int32_t", "trained_on": _training(trained_on),
     }
     return {"tfser.h": _fill("tfser.h", numbers), "tfser.c": _fill("tfser.c", numbers),
             "tfser_feature_tables.h": _tables_header(features, tables, form),
@@ -86,6 +97,17 @@ def _offsets(features: Features, program: Program) -> dict[str, int]:
     scratch = max(program.arena_bytes, 4 * (features.fft_size + 2 + len(features.mel)), _HISTOGRAM_BYTES)
     high = -(-scratch // ARENA_ALIGNMENT_BYTES) * ARENA_ALIGNMENT_BYTES
     return {"high_offset": high, "low_offset": high + 2 * values, "arena_bytes": high + 3 * values}
+
+
+def _training(trained_on: TrainedOn | None) -> str:
+    if trained_on is None:
+        return ""
+    lines = ["", "/* SHA-256 of who trained the model and who was kept to test it, as in manifest.json. */",
+             f"#define TFSER_SPLIT_FINGERPRINT {_string(trained_on.split_fingerprint)}"]
+    if not trained_on.speaker_disjoint:
+        lines += ["/* Training has heard the speakers of the test: its scores say nothing about new speakers. */",
+                  "#define TFSER_SPLIT_SPEAKERS_OVERLAP 1"]
+    return "\n".join([*lines, ""])
 
 
 def _fill(name: str, numbers: dict[str, int | str]) -> str:

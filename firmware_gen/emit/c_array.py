@@ -21,13 +21,13 @@ ALIGNMENT_BYTES = 16
 SECTION_MACRO = "TFSER_MODEL_SECTION"
 
 _LINE_VALUES = 16
-_TYPES = {np.dtype(np.int8): "int8_t", np.dtype(np.uint8): "uint8_t"}
+_TYPES = {np.dtype(np.int8): "int8_t", np.dtype(np.uint8): "uint8_t", np.dtype(np.int16): "int16_t"}
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 @dataclass(frozen=True)
 class CArray:
-    """One constant array; ``values`` is one-dimensional, int8 or uint8, not empty."""
+    """One constant array; ``values`` is one-dimensional, int8, uint8 or int16, not empty."""
 
     name: str
     values: np.ndarray
@@ -39,11 +39,11 @@ class CArray:
                              expected="letters, digits and underscores, not starting with a digit")
         if self.values.dtype not in _TYPES or self.values.ndim != 1 or self.values.size == 0:
             raise InputError("FG-CARRAY-02", f"array {self.name!r}: {self.values.dtype} of shape {self.values.shape}",
-                             expected="one dimension of int8 or uint8, not empty")
+                             expected="one dimension of int8, uint8 or int16, not empty")
 
     @property
     def c_type(self) -> str:
-        """``int8_t`` or ``uint8_t``."""
+        """``int8_t``, ``uint8_t`` or ``int16_t``."""
         return _TYPES[self.values.dtype]
 
 

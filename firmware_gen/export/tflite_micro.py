@@ -19,6 +19,9 @@ from firmware_gen.frontend.model import Model, Tensor
 #: kernels do not ask for. CMSIS-NN needed less than the host's figure in all models measured.
 ARENA_MARGIN_BYTES = 1024
 
+#: Of the input and the output.
+TYPES = ("int8", "int16")
+
 _ARENA_ALIGNMENT_BYTES = 16
 
 
@@ -36,16 +39,17 @@ def export_tflite_micro(model: Model, content: bytes, folder: Path, *, arena_byt
         Smallest arena with which TensorFlow Lite Micro ran the model on a 64-bit host.
     labels : sequence of str
         One for each element of the output.
-    self_test : np.ndarray [the input's elements], np.ndarray [the output's elements], both int8
+    self_test : np.ndarray [the input's elements], np.ndarray [the output's elements], both of the model's type
         An input and what TensorFlow Lite Micro gave for it.
 
     Raises
     ------
     InputError
-        An operator that TensorFlow Lite Micro lacks; not one int8 input and one int8 output with
-        one scale each; labels or self-test that do not fit.
+        An operator that TensorFlow Lite Micro lacks; not one input and one output, both int8 or both int16,
+        with one scale each; labels or self-test that do not fit.
     """
-    model_input, model_output = _single_int8(model, "inputs"), _single_int8(model, "outputs")
+    model_input = _single(model, "inputs", TYPES)
+    model_output = _single(model, "outputs", (model_input.dtype,))
     if len(labels) != model_output.elements:
         raise InputError("FG-EXPORT-02", f"{len(labels)} labels for {model_output.elements} outputs",
                          expected="one label for each output", fix="give the labels that the model was trained with")
@@ -63,7 +67,7 @@ def export_tflite_micro(model: Model, content: bytes, folder: Path, *, arena_byt
         "op_resolver.h": op_resolver_header(model),
         "model_config.h": _config(model_input, model_output, labels, arena),
         LICENSE: license_text(),
-        "main.cc": _template("main.cc"),
+        "main.cc": _template("main.cc").replace("@TYPE@", model_input.dtype),
         "CMakeLists.txt": _template("CMakeLists.txt"),
         "README.md": _template("README.md").replace("@ARENA_BYTES@", str(arena))
                                            .replace("@MEASURED_BYTES@", str(arena_bytes))
@@ -79,20 +83,20 @@ def arena_with_margin(measured_bytes: int) -> int:
     return -(-(measured_bytes + ARENA_MARGIN_BYTES) // _ARENA_ALIGNMENT_BYTES) * _ARENA_ALIGNMENT_BYTES
 
 
-def _single_int8(model: Model, side: str) -> Tensor:
+def _single(model: Model, side: str, types: Sequence[str]) -> Tensor:
     subgraph = model.subgraphs[0]
     tensors = [subgraph.tensors[index] for index in getattr(subgraph, side)]
-    if len(tensors) != 1 or tensors[0].dtype != "int8" or tensors[0].scale.size != 1:
+    if len(tensors) != 1 or tensors[0].dtype not in types or tensors[0].scale.size != 1:
         found = ", ".join(f"{tensor} ({tensor.dtype}, {tensor.scale.size} scales)" for tensor in tensors) or "none"
-        raise InputError("FG-EXPORT-03", f"{side} {found}", expected="one int8 tensor with one scale",
-                         fix="convert the model with int8 input and output")
+        raise InputError("FG-EXPORT-03", f"{side} {found}", expected=f"one {' or '.join(types)} tensor with one scale",
+                         fix="convert the model with int8 (or int16) input and output")
     return tensors[0]
 
 
 def _vector(values: np.ndarray, tensor: Tensor) -> np.ndarray:
-    if values.dtype != np.int8 or values.size != tensor.elements:
+    if values.dtype != tensor.dtype or values.size != tensor.elements:
         raise InputError("FG-EXPORT-04", f"self-test of {values.size} {values.dtype} values for {tensor}",
-                         expected=f"{tensor.elements} int8 values", fix="run the self-test on this model")
+                         expected=f"{tensor.elements} {tensor.dtype} values", fix="run the self-test on this model")
     return values.reshape(-1)
 
 

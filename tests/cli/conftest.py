@@ -20,7 +20,7 @@ def corpus_folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def train_arguments(corpus_folder) -> list[str]:
     return ["train", "--arch", "convtransformer", "--corpus", "emodb", "--root", str(corpus_folder), "--folds", "4",
-            "--hrf-ratio", "0", "--epochs", "2"]
+            "--hrf-ratio", "0", "--epochs", "2", "--average-decay", "0"]
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ import pytest
 HAS_CHIP = shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm")
 needs_chip = pytest.mark.skipif(not HAS_CHIP, reason="needs arm-none-eabi-gcc and qemu-system-arm "
                                                      "(tools/setup.sh toolchain)")
-CONTRACT = {"model.tflite", "features.json", "manifest.json", "certificate.json", "firmware", "memory.svg",
-            "report.html", *(["firmware.elf"] if HAS_CHIP else [])}
+CONTRACT = {"model.tflite", "features.json", "manifest.json", "certificate.json", "card.md", "firmware",
+            "memory.svg", "report.html", *(["firmware.elf"] if HAS_CHIP else [])}
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,20 @@ def test_the_manifest_lists_every_other_file_with_its_hash(built):
     files = contents(built)
     del files["manifest.json"]
     assert manifest_of(built)["files"] == {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+
+
+def test_the_card_is_that_of_the_checkpoint(built, run_folder):
+    assert (built / "card.md").read_text() == (run_folder / "card.md").read_text()
+    assert manifest_of(built)["card"] == json.loads((run_folder / "card.json").read_text())
+    assert "Intervals over the 12 recordings of these speakers alone" in (built / "report.html").read_text()
+
+
+def test_the_split_is_named_alike_in_checkpoint_manifest_and_header(built, run_folder):
+    trained = json.loads((run_folder / "metrics.json").read_text())["split"]
+    assert manifest_of(built)["split"] == trained and manifest_of(built)["split_fingerprint"] == trained["fingerprint"]
+    header = (built / "firmware/tfser.h").read_text()
+    assert f'#define TFSER_SPLIT_FINGERPRINT "{trained["fingerprint"]}"\n' in header
+    assert "OVERLAP" not in header
 
 
 def test_a_figure_is_measured_or_has_a_reason(built):
@@ -103,9 +117,9 @@ def test_firmware_that_gives_something_else_is_not_delivered(name, array, code, 
 
     compile_application = build_folder.compile_application
 
-    def nudged(content, features, core):
+    def nudged(*model):
         """The first number of an array has the other sign, or is not 0."""
-        compiled = compile_application(content, features, core)
+        compiled = compile_application(*model)
         files = dict(compiled.files)
         files[name] = re.sub(rf"({array})(-?[\d.]+)", lambda found: f"{found[1]}{'' if found[2][0] == '-' else '-'}"
                              f"{found[2].lstrip('-') if float(found[2]) else '100'}", files[name], count=1)

@@ -151,7 +151,7 @@ def test_a_corpus_with_other_labels_is_refused(tfser, trained_build, corpus_fold
     (trained_build / "features.json").write_text(json.dumps(features))
     result = tfser("report", trained_build, "--corpus", "emodb", "--root", corpus_folder)
     assert result.code == 2
-    assert "TF-REP-05" in result.err
+    assert "TF-EVAL-01" in result.err
 
 
 @pytest.mark.parametrize("arguments", [("--corpus", "emodb"), ("--root", "x"), ("--against", "x")])

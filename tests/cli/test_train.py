@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from tiny_corpus import make_corpus
 from tfser.models.checkpoint import read_checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+RESULT = ("checkpoint.npz", "history.json", "metrics.json")
 
 
 def start(arguments: list[str]) -> subprocess.Popen[str]:
@@ -36,13 +38,17 @@ def epochs_done(state: Path) -> int:
 def stop_while_training(arguments: list[str], out: Path, how: signal.Signals) -> subprocess.Popen[str]:
     """Send a signal once the first epoch is done."""
     child = start([*arguments, "--out", str(out)])
+    wait_for_an_epoch(child, out)
+    child.send_signal(how)
+    child.wait(60)
+    return child
+
+
+def wait_for_an_epoch(child: subprocess.Popen[str], out: Path) -> None:
     deadline = time.monotonic() + 120
     while epochs_done(out / "state.npz") < 1:
         assert child.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
-    child.send_signal(how)
-    child.wait(60)
-    return child
 
 
 def test_one_json_object_on_stdout(tfser, train_arguments, tmp_path):
@@ -85,8 +91,25 @@ def test_stopped_then_resumed_ends_in_the_same_bytes(tfser, train_arguments, tmp
     assert 1 <= epochs_done(tmp_path / "part" / "state.npz") < 12
     assert tfser(*arguments, "--out", tmp_path / "part", "--resume").code == 0
     assert tfser(*arguments, "--out", tmp_path / "whole").code == 0
-    for name in ("checkpoint.npz", "history.json", "metrics.json"):
+    for name in RESULT:
         assert (tmp_path / "part" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_a_full_disk_loses_no_epoch(tfser, train_arguments, tmp_path):
+    """A limit on the size of files, set while it trains, stops the writing of a state as a full disk does."""
+    arguments, out = [*train_arguments, "--epochs", "12"], tmp_path / "part"
+    child = start([*arguments, "--out", str(out)])
+    wait_for_an_epoch(child, out)
+    resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    stderr = child.communicate(timeout=60)[1]
+    assert child.returncode == 2 and "error TF-TRAIN-08" in stderr
+    assert "File too large" in stderr and "state.npz" in stderr and "--resume" in stderr
+    assert [path.name for path in out.iterdir()] == ["state.npz"]
+    assert epochs_done(out / "state.npz") >= 1
+    assert tfser(*arguments, "--out", out, "--resume").code == 0
+    assert tfser(*arguments, "--out", tmp_path / "whole").code == 0
+    for name in RESULT:
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 @pytest.mark.parametrize(("extra", "code"), [

@@ -98,7 +98,7 @@ def test_a_file_that_crashes_the_interpreters(tfser, write):
     assert runtimes["name"] == "runtimes" and runtimes["passed"] is False and "SIGABRT" in runtimes["detail"]
 
 
-@pytest.mark.parametrize("arguments", [("--corpus", "emodb"), ("--root", "x"),
+@pytest.mark.parametrize("arguments", [("--corpus", "emodb"), ("--root", "x"), ("--layers",),
                                        ("--corpus", "nowhere", "--root", "x")])
 def test_usage(tfser, write, arguments):
     result = tfser("validate", write(small_model()), *arguments)
@@ -126,6 +126,31 @@ def test_against_a_checkpoint_on_the_clips_beside_it(tfser, run_folder, int8_fol
     alone = shutil.copy(checkpoint, tmp_path / "checkpoint.npz")
     result = tfser("validate", model, "--against", alone)
     assert result.code == 2 and "TF-VAL-03" in result.err
+
+
+def test_layers_names_the_worst(tfser, run_folder, int8_folder):
+    model, arguments = int8_folder / "model.tflite", ("--against", run_folder / "checkpoint.npz", "--layers")
+    layers = tfser("validate", model, *arguments, "--json").json()["layers"]
+    worst = max(layers["layers"], key=lambda layer: layer["logit_rms"])
+    assert layers["worst"] == worst["layer"]
+    assert layers["clips"] == 16
+    text = tfser("validate", model, *arguments).out
+    assert f"worst layer: {worst['layer']} (" in text
+    assert all(layer["layer"] in text for layer in layers["layers"])
+
+
+def test_layers_of_another_checkpoint(tfser, run_folder, int8_folder, tmp_path):
+    """Of the same architecture, with weights of its own."""
+    from random_models import randomise
+
+    from tfser.models.checkpoint import load_checkpoint, save_checkpoint
+
+    checkpoint, model = load_checkpoint(run_folder / "checkpoint.npz")
+    save_checkpoint(tmp_path / "checkpoint.npz", checkpoint, randomise(model, seed=3))
+    shutil.copy(run_folder / "calibration.npz", tmp_path)
+    result = tfser("validate", int8_folder / "model.tflite", "--against", tmp_path / "checkpoint.npz", "--layers")
+    assert (result.code, result.out) == (2, "")
+    assert "TF-LAY-02" in result.err
 
 
 def test_a_corpus_alone_uses_the_features_beside_the_model(tfser, int8_folder, corpus_folder):

@@ -13,8 +13,8 @@ def conversion() -> SimpleNamespace:
     from random_models import clips, every_layer, randomise
 
     from tfser.convert.export_form import export_form
-    from tfser.convert.tflite import _convert
+    from tfser.convert.tflite import _int8_file
 
     model = export_form(randomise(every_layer("batch", "swish")))
-    return SimpleNamespace(model=model, content=_convert(model, clips(model, 8)),
+    return SimpleNamespace(model=model, content=_int8_file(model, clips(model, 8)),
                            layers=[layer.name for layer in model.layers])

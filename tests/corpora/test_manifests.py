@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
-from corpus_trees import write_noise, write_text
+from corpus_trees import (
+    CSV_HEADER,
+    OWN_SPEAKERS,
+    make_audformat,
+    make_csv,
+    make_emobox,
+    write_noise,
+    write_text,
+)
 
 from tfser.corpora import load_corpus
 from tfser.corpora.manifest import Skipped
 from tfser.corpora.splits import make_split
 from tfser.errors import InputError
-
-SPEAKERS = ("ann", "bob", "cid", "dee")
-LABELS = ("calm", "angry")
 
 
 def error_code(name: str, root: Path) -> str:
@@ -24,22 +28,11 @@ def error_code(name: str, root: Path) -> str:
 
 
 # --- CSV ----------------------------------------------------------------------------------------------------
-HEADER = "path,speaker,label"
-
-
-def make_csv(root: Path, header: str = HEADER, more: str = "", *, encoding: str = "utf-8", end: str = "\n") -> Path:
-    """Two recordings of each speaker; ``more`` is added to each row."""
-    rows = [f"wav/{speaker}_{label}.wav,{speaker},{label}{more}" for speaker in SPEAKERS for label in LABELS]
-    for row in rows:
-        write_noise(root / row.split(",")[0])
-    return write_text(root / "table.csv", end.join([header, *rows, ""]), encoding=encoding)
-
-
 def test_a_table(tmp_path: Path) -> None:
     path = make_csv(tmp_path)
     corpus = load_corpus("csv", path)
     assert corpus.utterances == load_corpus("csv", tmp_path).utterances
-    assert (len(corpus.utterances), corpus.labels, corpus.speakers) == (8, ("angry", "calm"), SPEAKERS)
+    assert (len(corpus.utterances), corpus.labels, corpus.speakers) == (8, ("angry", "calm"), OWN_SPEAKERS)
     one = corpus.utterances[0]
     assert (one.id, one.path, one.is_segment) == ("wav/ann_angry.wav", tmp_path / "wav/ann_angry.wav", False)
     assert make_split(corpus).folds == 4 and not corpus.has_official_split and corpus.skipped == ()
@@ -48,7 +41,7 @@ def test_a_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding, end", [("utf-8-sig", "\r\n"), ("utf-16", "\n"), ("latin-1", "\r\n"),
                                            ("utf-8", "\r")])
 def test_encodings_and_line_ends(tmp_path: Path, encoding: str, end: str) -> None:
-    path = make_csv(tmp_path, f"{HEADER},text", ",Grüße über Äcker", encoding=encoding, end=end)
+    path = make_csv(tmp_path, f"{CSV_HEADER},text", ",Grüße über Äcker", encoding=encoding, end=end)
     corpus = load_corpus("csv", path)
     assert {u.text for u in corpus.utterances} == {"Grüße über Äcker"} and len(corpus.utterances) == 8
 
@@ -64,13 +57,13 @@ def test_every_column(tmp_path: Path) -> None:
 
 def test_segments_of_one_file_have_ids_of_their_own(tmp_path: Path) -> None:
     write_noise(tmp_path / "a.wav", 2.0)
-    path = write_text(tmp_path / "t.csv", f"{HEADER},start_s,end_s\na.wav,ann,calm,,1\na.wav,ann,calm,1,\n")
+    path = write_text(tmp_path / "t.csv", f"{CSV_HEADER},start_s,end_s\na.wav,ann,calm,,1\na.wav,ann,calm,1,\n")
     assert [(u.id, u.start_s, u.end_s) for u in load_corpus("csv", path).utterances] == [
         ("a.wav#0", 0.0, 1.0), ("a.wav#1", 1.0, None)]
 
 
 def test_rows_that_cannot_be_used_are_listed(tmp_path: Path) -> None:
-    path = make_csv(tmp_path, f"{HEADER},start_s,end_s", ",,")
+    path = make_csv(tmp_path, f"{CSV_HEADER},start_s,end_s", ",,")
     (tmp_path / "wav/ann_calm.wav").unlink()
     write_noise(tmp_path / "wav/bob_calm.wav", 0.0)
     path.write_text(path.read_text().replace("wav/cid_calm.wav,cid,calm,,", "wav/cid_calm.wav,cid,calm,3,2")
@@ -86,12 +79,12 @@ def test_rows_that_cannot_be_used_are_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text, code", [
     ("", "TF-CORPUS-10"), ("file,speaker,label\n", "TF-CORPUS-10"), ("path;speaker;label\n", "TF-CORPUS-10"),
     ("path,speaker,label,label\n", "TF-CORPUS-10"), ("path,speaker,label,start\n", "TF-CORPUS-10"),
-    ("path,speaker,label,strat_s\n", "TF-CORPUS-10"), (f"{HEADER}\na.wav,ann\n", "TF-CORPUS-11"),
-    (f"{HEADER}\na.wav,ann,calm,more\n", "TF-CORPUS-11"), (f"{HEADER}\n", "TF-CORPUS-13"),
-    (f"{HEADER}\na.wav,ann,calm\n", "TF-CORPUS-13"), (f"{HEADER}\na.wav,,calm\n", "TF-CORPUS-25"),
-    (f"{HEADER}\n,ann,calm\n", "TF-CORPUS-25"), (f"{HEADER},split\na.wav,ann,calm,eval\n", "TF-CORPUS-26"),
-    (f"{HEADER},start_s\na.wav,ann,calm,1:30\n", "TF-CORPUS-12"),
-    (f"{HEADER},end_s\na.wav,ann,calm,inf\n", "TF-CORPUS-12")])
+    ("path,speaker,label,strat_s\n", "TF-CORPUS-10"), (f"{CSV_HEADER}\na.wav,ann\n", "TF-CORPUS-11"),
+    (f"{CSV_HEADER}\na.wav,ann,calm,more\n", "TF-CORPUS-11"), (f"{CSV_HEADER}\n", "TF-CORPUS-13"),
+    (f"{CSV_HEADER}\na.wav,ann,calm\n", "TF-CORPUS-13"), (f"{CSV_HEADER}\na.wav,,calm\n", "TF-CORPUS-25"),
+    (f"{CSV_HEADER}\n,ann,calm\n", "TF-CORPUS-25"), (f"{CSV_HEADER},split\na.wav,ann,calm,eval\n", "TF-CORPUS-26"),
+    (f"{CSV_HEADER},start_s\na.wav,ann,calm,1:30\n", "TF-CORPUS-12"),
+    (f"{CSV_HEADER},end_s\na.wav,ann,calm,inf\n", "TF-CORPUS-12")])
 def test_bad_tables(tmp_path: Path, text: str, code: str) -> None:
     assert error_code("csv", write_text(tmp_path / "t.csv", text)) == code
 
@@ -113,7 +106,7 @@ def test_an_id_twice(tmp_path: Path) -> None:
 def test_which_table(tmp_path: Path) -> None:
     assert error_code("csv", tmp_path) == error_code("csv", tmp_path / "absent.csv") == "TF-CORPUS-24"
     make_csv(tmp_path)
-    write_text(tmp_path / "b.csv", HEADER)
+    write_text(tmp_path / "b.csv", CSV_HEADER)
     assert error_code("csv", tmp_path) == "TF-CORPUS-24"
 
 
@@ -128,7 +121,7 @@ def test_one_speaker_or_one_class_cannot_be_split(tmp_path: Path, keep: str, cod
 
 
 def test_an_official_split_in_which_a_speaker_crosses(tmp_path: Path) -> None:
-    path = make_csv(tmp_path, f"{HEADER},split", ",train")
+    path = make_csv(tmp_path, f"{CSV_HEADER},split", ",train")
     path.write_text(path.read_text().replace("ann,calm,train", "ann,calm,test"))
     corpus = load_corpus("csv", path)
     with pytest.raises(InputError, match=r"TF-SPLIT-07.*'ann'"):
@@ -137,7 +130,7 @@ def test_an_official_split_in_which_a_speaker_crosses(tmp_path: Path) -> None:
 
 
 def test_a_split_that_is_not_complete_is_noted_and_not_used(tmp_path: Path) -> None:
-    path = make_csv(tmp_path, f"{HEADER},split", ",")
+    path = make_csv(tmp_path, f"{CSV_HEADER},split", ",")
     path.write_text(path.read_text().replace("ann,calm,", "ann,calm,test"))
     corpus = load_corpus("csv", path)
     assert corpus.notes == ("7 utterances in no part of the split, which is not used for it",)
@@ -147,30 +140,6 @@ def test_a_split_that_is_not_complete_is_noted_and_not_used(tmp_path: Path) -> N
 
 
 # --- EmoBox ---------------------------------------------------------------------------------------------------
-def emobox_line(speaker: str, number: int, emotion: str) -> str:
-    name = f"{speaker[:5]}F_impro01_{speaker[5]}{number:03d}"
-    return json.dumps({"key": f"iemocap-{name}", "dataset": "iemocap", "wav": f"downloads/iemocap/{name}.wav",
-                       "type": "raw", "sample_rate": 16000, "num_frame": 1600.0, "task": "category", "length": 0.1,
-                       "emo": emotion, "channel": 1})
-
-
-def make_emobox(root: Path) -> Path:
-    """The layout of EmoBox: metadata below ``data``, recordings below ``downloads``."""
-    sessions = {f"Ses0{number}": [emobox_line(f"Ses0{number}{letter}", place, emotion) for letter in "FM"
-                                  for place, emotion in enumerate(("neu", "hap", "exc", "ang", "sad"))]
-                for number in range(1, 6)}
-    lines = [line for group in sessions.values() for line in group]
-    for line in lines:
-        write_noise(root / json.loads(line)["wav"])
-    data = root / "data/iemocap"
-    write_text(data / "iemocap.jsonl", "\n".join(lines) + "\n")
-    write_text(data / "label_map.json", '{"neu": "Neutral", "hap": "Happy", "ang": "Angry", '
-               '"sad": "Sad", "exc": "Happy"}')
-    write_text(data / "fold_1/iemocap_test_fold_1.jsonl", "\n".join(sessions["Ses01"]))
-    write_text(data / "fold_1/iemocap_train_fold_1.jsonl", "\n".join(lines[10:]))
-    return data
-
-
 def test_a_manifest_of_emobox(tmp_path: Path) -> None:
     corpus = load_corpus("emobox", make_emobox(tmp_path))
     assert (len(corpus.utterances), corpus.labels) == (50, ("Angry", "Happy", "Neutral", "Sad"))
@@ -225,27 +194,12 @@ def test_a_label_map_of_another_form(tmp_path: Path) -> None:
 
 
 # --- audformat ------------------------------------------------------------------------------------------------
-def make_audformat(root: Path) -> Path:
-    """Speakers in one table, emotions in two that are a split, and a table about speakers."""
-    files = {f"wav/{speaker}_{label}.wav": (speaker, label) for speaker in SPEAKERS for label in LABELS}
-    for file in files:
-        write_noise(root / file)
-    write_text(root / "db.yaml", "name: toy\nsource: here\nusage: unrestricted\n")
-    write_text(root / "db.files.csv", "file,duration,speaker,transcription\n" + "".join(
-        f"{file},0 days 00:00:00.100000,{speaker},hello\n" for file, (speaker, _) in files.items()))
-    for part, speakers in (("train", SPEAKERS[:2]), ("dev", SPEAKERS[2:3]), ("test", SPEAKERS[3:])):
-        write_text(root / f"db.emotion.{part}.csv", "file,emotion,emotion.confidence\n" + "".join(
-            f"{file},{label},0.9\n" for file, (speaker, label) in files.items() if speaker in speakers))
-    write_text(root / "db.speaker.csv", "speaker,age\n" + "".join(f"{speaker},30\n" for speaker in SPEAKERS))
-    return root
-
-
 def test_a_database(tmp_path: Path) -> None:
     corpus = load_corpus("audformat", make_audformat(tmp_path))
-    assert (len(corpus.utterances), corpus.labels, corpus.speakers) == (8, ("angry", "calm"), SPEAKERS)
+    assert (len(corpus.utterances), corpus.labels, corpus.speakers) == (8, ("angry", "calm"), OWN_SPEAKERS)
     assert {u.text for u in corpus.utterances} == {"hello"}
     split = make_split(corpus)
-    assert (split.train, split.validation, split.test) == (SPEAKERS[:2], SPEAKERS[2:3], SPEAKERS[3:])
+    assert (split.train, split.validation, split.test) == (OWN_SPEAKERS[:2], OWN_SPEAKERS[2:3], OWN_SPEAKERS[3:])
 
 
 def test_segments(tmp_path: Path) -> None:
@@ -259,15 +213,22 @@ def test_segments(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file, old, new, code", [
-    ("db.emotion.dev.csv", "calm", "angry", ""), ("db.emotion.dev.csv", "emotion,", "mood,", ""),
+    ("db.emotion.dev.csv", "calm", "angry", "TF-CORPUS-39"),
+    ("db.emotion.dev.csv", "angry,0.9", '"angry,0.9', "TF-CORPUS-38"),
     ("db.files.csv", "speaker", "who", "TF-CORPUS-31"), ("db.files.csv", "wav/ann_calm.wav", "x", "TF-CORPUS-31")])
 def test_changed_tables(tmp_path: Path, file: str, old: str, new: str, code: str) -> None:
     path = make_audformat(tmp_path) / file
     path.write_text(path.read_text().replace(old, new))
-    if code:
-        assert error_code("audformat", tmp_path) == code
-    else:
-        load_corpus("audformat", tmp_path)
+    assert error_code("audformat", tmp_path) == code
+
+
+def test_files_without_an_emotion_are_listed(tmp_path: Path) -> None:
+    path = make_audformat(tmp_path) / "db.emotion.dev.csv"
+    path.write_text(path.read_text().replace("emotion,", "mood,"))
+    corpus = load_corpus("audformat", tmp_path)
+    assert corpus.skipped == tuple(Skipped(f"wav/cid_{label}.wav", "unlabelled", "no emotion in any table")
+                                   for label in ("angry", "calm"))
+    assert "cid" not in corpus.speakers
 
 
 def test_tables_that_contradict_each_other(tmp_path: Path) -> None:

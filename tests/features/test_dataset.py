@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from tfser.audio.io import from_pcm16, read_audio, to_pcm16
 from tfser.corpora import load_corpus
 from tfser.errors import InputError
+from tfser.features.clips import heard_features
 from tfser.features.dataset import corpus_features
 from tfser.features.logmel import log_mel
 from tfser.features.normalise import level_normalise
@@ -35,15 +38,44 @@ def test_rows_follow_the_corpus(tmp_path):
     assert data.speakers.tolist() == ["03", "03", "08"]
     assert data.labels.tolist() == [4, 6, 0]
     assert data.x.shape == (3, 20, 40) and data.x.dtype == np.float32
-    expected = level_normalise(log_mel(noise(2).astype(np.float32), SPEC), SPEC)
+    assert data.owner.tolist() == [0, 1, 2]
+    expected = level_normalise(log_mel(from_pcm16(to_pcm16(noise(2).astype(np.float32))), SPEC), SPEC)
     np.testing.assert_array_equal(data.x[0], expected)
 
 
-def test_the_speech_of_a_long_recording_is_used(tmp_path):
-    write(tmp_path, "03a01Fa", np.concatenate([np.zeros(20000), noise(0), np.zeros(20000)]))
-    write(tmp_path, "08a01Fa", noise(0))
-    x = corpus_features(load_corpus("emodb", tmp_path), SPEC).x
-    np.testing.assert_array_equal(x[0], x[1])
+def test_a_long_recording_is_heard_in_windows(tmp_path):
+    long = np.concatenate([noise(0, 3 * SPEC.clip_samples), np.zeros(3 * SPEC.clip_samples)])
+    write(tmp_path, "03a01Fa", long)
+    write(tmp_path, "08a01Fa", noise(1))
+    data = corpus_features(load_corpus("emodb", tmp_path), SPEC)
+    windows = heard_features(long.astype(np.float32), SPEC)
+    assert len(windows) == 6 and data.owner.tolist() == [0] * 6 + [1]
+    np.testing.assert_array_equal(data.x[:6], windows)
+    assert len(data.labels) == len(data.speakers) == len(data.ids) == len(data.groups) == 2
+
+
+def test_parts_of_a_file_are_read_together_wherever_they_stand(tmp_path, monkeypatch):
+    """Two files whose parts alternate in the corpus, one part of each silent."""
+    rate = SPEC.sample_rate_hz
+    parts = {name: [noise(seed, rate), np.zeros(rate), noise(seed + 1, 2 * rate)] for seed, name in enumerate("ab")}
+    for name, stretches in parts.items():
+        write(tmp_path, name, np.concatenate(stretches))
+    times = [(0, 1), (1, 2), (2, 4)]
+    rows = [f"{name}.wav,{name},{label},{start},{end}" for (start, end), label in zip(times, "xyx", strict=True)
+            for name in parts]
+    (tmp_path / "corpus.csv").write_text("\n".join(["path,speaker,label,start_s,end_s", *rows]))
+    read = []
+    monkeypatch.setattr("tfser.features.dataset.read_audio", lambda path, rate: read.append(path) or read_audio(
+        path, rate))
+    corpus = load_corpus("csv", tmp_path / "corpus.csv")
+    parts_of = sorted(corpus.utterances, key=lambda utterance: utterance.start_s)
+    data = corpus_features(dataclasses.replace(corpus, utterances=tuple(parts_of)), SPEC)
+    assert [path.name for path in read] == ["a.wav", "b.wav"]
+    assert data.speakers.tolist() == ["a", "b", "a", "b"]
+    assert data.skipped == tuple(utterance.id for utterance in parts_of[2:4])
+    for index, (name, part) in enumerate([("a", 0), ("b", 0), ("a", 2), ("b", 2)]):
+        np.testing.assert_array_equal(data.x[data.owner == index],
+                                      heard_features(parts[name][part].astype(np.float32), SPEC))
 
 
 def test_a_silent_recording_is_left_out_and_listed(tmp_path):

@@ -84,7 +84,6 @@ NUDGES = {
     "clip length": lambda c: c.__setitem__("clip_samples", 32000),
     "level": lambda c: c["level"].__setitem__("rank", 3960),
     "hop": lambda c: c["spec"].__setitem__("hop_samples", 160),
-    "data type": lambda c: c["input"].__setitem__("dtype", "uint8"),
     "unknown part": lambda c: c.__setitem__("extra", 1),
 }
 
@@ -109,6 +108,8 @@ MALFORMED = {
     "band before": lambda c: c["mel"][3].__setitem__("start_bin", -1000),
     "infinite weight": lambda c: c["mel"][3]["weights"].__setitem__(0, 1e39),
     "no weights": lambda c: c["mel"][3].__setitem__("weights", []),
+    "data type": lambda c: c["input"].__setitem__("dtype", "uint8"),
+    "int16 with a zero point": lambda c: c["input"].update(dtype="int16", zero_point=1),
     "scale 0": lambda c: c["input"].__setitem__("scale", 0.0),
     "zero point outside int8": lambda c: c["input"].__setitem__("zero_point", 128),
     "label twice": lambda c: c.__setitem__("labels", ["angry", "angry"]),
@@ -122,6 +123,13 @@ def test_malformed(tmp_path, content, name):
     changed = copy.deepcopy(content)
     MALFORMED[name](changed)
     assert read_changed(tmp_path, changed) == "TF-FEAT-09"
+
+
+def test_sixteen_bits(tmp_path):
+    path = write(tmp_path / "features.json", input_zero_point=0, input_dtype="int16")
+    assert read_features_json(path).input_dtype == "int16"
+    with pytest.raises(InputError, match=r"TF-FEAT-05: int16 input quantisation with scale 0\.037.* and zero point -5"):
+        write(tmp_path / "other.json", input_dtype="int16")
 
 
 @pytest.mark.parametrize("version", [0, 2, "1", None])

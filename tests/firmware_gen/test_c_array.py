@@ -85,7 +85,7 @@ def test_a_name_that_is_no_identifier_is_refused(name: str) -> None:
         CArray(name, np.zeros(1, np.uint8), "")
 
 
-@pytest.mark.parametrize("values", [np.zeros(0, np.uint8), np.zeros((2, 2), np.int8), np.zeros(3, np.int16)])
+@pytest.mark.parametrize("values", [np.zeros(0, np.uint8), np.zeros((2, 2), np.int8), np.zeros(3, np.int32)])
 def test_values_that_are_not_a_byte_vector_are_refused(values: np.ndarray) -> None:
     with pytest.raises(InputError, match="FG-CARRAY-02"):
         CArray("x", values, "")

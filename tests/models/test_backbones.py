@@ -158,6 +158,19 @@ def test_hrf_everywhere_leaves_no_trace(arch, ratio, depth):
     assert_no_trace(arch, HrfSpec(ratio, depth, sites_of(arch)))
 
 
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_of_the_low_rank_control_pairs_stay_where_they_are_smaller(arch):
+    """Merged and unmerged alike, it gives the answers that it was trained to give."""
+    model = randomise(build_model(spec_of(arch, hrf=HrfSpec(0.5, 2, sites_of(arch)))))
+    result = merge(model)
+    assert any("would add parameters" in record.reason for record in result.refused)
+    assert result.model.count_params() < plain(arch).count_params()
+    x = clips(model, 4, seed=2)
+    expected, merged = (m(x, training=False).numpy() for m in (model, result.model))
+    assert np.ptp(expected, axis=0).min() > 1000 * MERGE_ATOL
+    np.testing.assert_allclose(merged, expected, rtol=0, atol=MERGE_ATOL)
+
+
 @pytest.mark.parametrize(("arch", "site"), [(arch, site) for arch in ARCHITECTURES for site in HRF_SITES
                                             if not (site == "ffn2" and arch != "conformer")])
 def test_hrf_at_one_site_leaves_no_trace(arch, site):

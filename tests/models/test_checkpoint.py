@@ -21,13 +21,14 @@ from tfser.models.checkpoint import (
 from tfser.spec import ARCHITECTURES, HrfSpec, ModelSpec, TrainSpec
 
 LABELS = ("anger", "boredom", "neutral")
+SPLIT = {"corpus": "emodb", "fold": 1, "train_on": "train", "speaker_disjoint": True}
 
 
 def checkpoint_of(arch: str) -> Checkpoint:
     features = feature_spec_for(arch)
     fitted = dataclasses.replace(features, band_mean=(0.5,) * features.mel_bands, band_std=(2.0,) * features.mel_bands)
     model = ModelSpec(arch, LABELS, frames=features.frames, hrf=HrfSpec(2, 3, ("ffn1",)))
-    return Checkpoint(model, fitted, TrainSpec(epochs=3), {"corpus": "emodb", "fold": 1}, {"test": {"wf1": 0.5}})
+    return Checkpoint(model, fitted, TrainSpec(epochs=3), SPLIT, {"test": {"wf1": 0.5}})
 
 
 @pytest.fixture

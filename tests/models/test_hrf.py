@@ -7,8 +7,8 @@ import pytest
 
 from tfser.errors import InputError
 from tfser.keras import keras
-from tfser.models.hrf import HighRankFactorization, dense
-from tfser.spec import HRF_DEPTHS, HRF_RATIOS, HrfSpec
+from tfser.models.hrf import HighRankFactorization, dense, inner_width
+from tfser.spec import HRF_DEPTHS, HRF_RATIOS, LOW_RANK_RATIOS, HrfSpec
 
 
 def built(hrf, units=6, **kwargs):
@@ -40,6 +40,17 @@ def test_names_and_widths(ratio, depth):
     assert [layer.units for layer in inner] == [6 * ratio] * (depth - 1)
     assert all(type(layer) is HighRankFactorization for layer in inner)
     assert (last.name, last.units, type(last)) == ("block1/ffn1/expand", 6, keras.layers.Dense)
+
+
+@pytest.mark.parametrize("units", [2, 6, 40])
+@pytest.mark.parametrize("ratio", LOW_RANK_RATIOS)
+def test_the_low_rank_control_reduces_the_rank_and_hrf_does_not(ratio, units):
+    """Of the product of the kernels, against the most that the dense layer alone can have; the input is 5 wide."""
+    for hrf, reduced in ((HrfSpec(ratio, 3), True), (HrfSpec(2, 3), False)):
+        layers = built(hrf, units=units)
+        product = np.linalg.multi_dot([layer.kernel.numpy().astype(np.float64) for layer in layers])
+        assert (np.linalg.matrix_rank(product) < min(5, units)) == reduced
+        assert [layer.units for layer in layers[:-1]] == [inner_width(hrf.ratio, 5, units)] * 2
 
 
 def test_without_hrf_there_is_the_same_dense_layer_alone():

@@ -11,7 +11,16 @@ MANIFEST = {
     "features": {"sample_rate_hz": 16000, "window_samples": 400, "hop_samples": 320, "fft_size": 512,
                  "mel_bands": 40, "frames": 100},
     "train": {"epochs": 65, "batch_size": 32, "learning_rate": 0.002, "seed": 0},
-    "quantisation": {"input": {"scale": 0.0377561, "zero_point": -93}, "output": {"scale": 0.5, "zero_point": 7}},
+    "quantisation": {"input": {"scale": 0.0377561, "zero_point": -93}, "output": {"scale": 0.5, "zero_point": 7},
+                     "activations": "int8", "method": "percentile", "percentile": 99.99, "clips": 70,
+                     "clips_by_label": {"fear": 35, "anger": 35}, "clips_by_speaker": {"11": 40, "12": 30}},
+    "layer_errors": {"clips": 16, "logit_rms": 0.0583, "worst": "features", "layers": [
+        {"operator": None, "kind": "INPUT", "layer": "features", "scale": 0.03776, "range_used": 0.847, "clipped": 0.0,
+         "sqnr_db": 35.83, "rms_steps": 0.42, "alone_sqnr_db": 35.83, "alone_rms_steps": 0.42, "logit_rms": 0.0442,
+         "logit_share": 0.52},
+        {"operator": 0, "kind": "RESHAPE", "layer": "frontend/image", "scale": 0.03776, "range_used": 0.847,
+         "clipped": 0.0125, "sqnr_db": 35.83, "rms_steps": 0.42, "alone_sqnr_db": None, "alone_rms_steps": 0.0,
+         "logit_rms": 0.0, "logit_share": 0.0}]},
     "operators": {"ADD": 3, "CONV_2D": 26, "MUL": 3},
     "measured": {"model_bytes": 95760, "arena_bytes": 48800, "instructions_per_inference": 4000,
                  "application_bytes": 9360, "frontend_instructions_per_second": 1100000,
@@ -61,6 +70,14 @@ MANIFEST = {
              "largest_weights": [{"name": "frontend/w", "bytes": 9600}],
              "largest_activations": [{"name": "frontend/relu", "bytes": 16000}]},
 }
+_INTERVAL = {"mean": 0.5, "low": 0.281, "high": 0.719, "unit": "recording", "units": 4, "confidence": 0.95, "p": None}
+#: As far as the page draws it.
+MANIFEST["card"] = {
+    "model": {"labels": MANIFEST["labels"]}, "split": MANIFEST["split"],
+    "corpora": [{"name": "emodb", "terms": "published as CC0-1.0", "commercial": True, "citation": "Burkhardt et al.",
+                 "speech": "German; ten actors", "acted": True}],
+    "scores": {"test": {**MANIFEST["scores"]["test"], "intervals": {
+        **dict.fromkeys(("wf1", "uar", "wa", "macro_f1"), _INTERVAL), "recall": {"fear": _INTERVAL}}}}}
 CERTIFICATE = {
     "merged": [{"layers": [f"{name}/hrf1", name], "kernels_before": [[40, 160], [160, 80]], "kernel_after": [40, 80]}
                for name in ("block1/a", "block2/a")],
@@ -78,6 +95,7 @@ PICTURE = ('<svg xmlns="http://www.w3.org/2000/svg" class="tfser-memory" role="i
 #: What ``tfser report --corpus`` adds to the manifest; one decision differs, and it is right.
 DEPLOYED = {
     "corpus": "emodb", "role": "test", "speakers": ["03", "08"], "fold": 0, "folds": 5, "split_fingerprint": "cd" * 32,
+    "intervals": {"wf1": {**_INTERVAL, "low": 0.613, "unit": "speaker", "units": 6}},
     "float": MANIFEST["scores"]["test"], "float_is": "the checkpoint, on the same clips", "decisions": [[3, 0], [1, 0]],
     "int8": {"utterances": 4, "wf1": 0.75, "uar": 0.5, "wa": 1.0, "macro_f1": 0.25,
              "classes": {"fear": {"recall": 1.0, "support": 4}, "anger": {"recall": None, "support": 0}},

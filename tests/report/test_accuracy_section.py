@@ -98,3 +98,15 @@ def test_a_validation_of_an_earlier_version_has_no_matrix(manifest):
 
 def test_nothing_at_all():
     assert "Not recorded" in accuracy(BARE)
+
+
+def test_speakers_that_overlap_are_marked(manifest):
+    manifest["split"]["speaker_disjoint"] = True
+    page = outline(manifest).text
+    assert "whom training never heard" in page and "heard in training" not in page
+    manifest["split"].update(speaker_disjoint=False, train_on="train+validation")
+    page = outline(manifest).text
+    assert "whom training never heard" not in page
+    for shown in ("these scores say nothing about new speakers", "fold 0 of 5, heard in training",
+                  "speakers of the test heard in training", "trained on train+validation"):
+        assert shown in page

@@ -16,8 +16,8 @@ from tfser.errors import InputError
 from tfser.files import canonical_json
 from tfser.report.page import render
 
-SECTIONS = ["Budget", "Real time", "Accuracy", "Validation", "Merge", "Memory", "Graph", "Layers", "Image", "Operators",
-            "Largest tensors", "How it was built"]
+SECTIONS = ["Budget", "Real time", "Accuracy", "Model card", "Validation", "Quantisation", "Merge", "Memory",
+            "Graph", "Layers", "Image", "Operators", "Largest tensors", "How it was built"]
 
 
 @pytest.fixture
@@ -62,6 +62,8 @@ def test_bars_are_as_long_as_their_share(manifest):
     assert drawn[4:7] == [("fill", "3.9%"), ("over", "100.0%"), ("fill", "90.0%")]  # boards
     drawn = drawn[1:]
     assert drawn[6:9] == [("fill", "75.0%"), ("fill", "0.0%"), ("fill", "62.5%")]  # recalls, then the speaker
+    assert drawn[9:11] == [("fill", "100.0%"), ("fill", "0.0%")]  # what each layer alone does to the logits
+    drawn = drawn[2:]
     assert drawn[9:11] == [("soft-fill", "100.0%"), ("fill", "42.1%")]  # parameters
     assert drawn[11:14] == [("fill", "100.0%"), ("fill", "20.0%"), ("fill", "13.3%")]  # layers
     assert drawn[14:16] == [("fill", "100.0%"), ("fill", "33.3%")]  # sections of the image
@@ -119,7 +121,8 @@ def test_chains_of_one_shape_and_refusals_of_one_reason_share_a_row(manifest):
 def test_nothing_in_a_build_becomes_markup():
     """Every text of both documents, keys of free choice included, tries to break out."""
     attack = "\"'><img src=x onerror=y><!-- &amp; \ud800"
-    free = {"classes", "speakers", "operators", "tool_versions", "files", "figures", "measured", "quantisation"}
+    free = {"classes", "speakers", "operators", "tool_versions", "files", "figures", "measured", "clips_by_label",
+            "clips_by_speaker"}
 
     def poisoned(value, key=""):
         if isinstance(value, dict):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tiny_corpus import make_corpus
+
+from tfser.models.checkpoint import load_checkpoint, save_checkpoint
+from tfser.training.metrics import score
+from tools.crossvalidate import summarise
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -25,14 +31,82 @@ def crossvalidate(root: Path, out: Path) -> dict:
     return json.loads(result.stdout)
 
 
-def test_parts_are_trained_once_and_summarised(tmp_path):
-    root, out = make_corpus(tmp_path / "corpus", speakers=("03", "08", "10"), takes=2), tmp_path / "runs"
-    summary = crossvalidate(root, out)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> tuple[Path, Path, dict]:
+    """The corpus, the folder of a run, and its summary."""
+    folder = tmp_path_factory.mktemp("crossvalidation")
+    root = make_corpus(folder / "corpus", speakers=("03", "08", "10"), takes=2)
+    return root, folder / "runs", crossvalidate(root, folder / "runs")
+
+
+def test_parts_are_trained_once_and_summarised(finished):
+    root, out, summary = finished
     assert [(part["fold"], part["seed"]) for part in summary["parts"]] == [(0, 0), (1, 0), (2, 0)]
     for metric, value in summary["test"].items():
         scores = [json.loads((out / f"fold{fold}-seed0" / "metrics.json").read_text())["test"][metric]
                   for fold in range(3)]
         assert value["mean"] == pytest.approx(np.mean(scores)) and value["std"] == pytest.approx(np.std(scores, ddof=1))
+        assert value["low"] <= value["mean"] <= value["high"] and value["unit"] == "fold"
+    assert summary["pooled"]["utterances"] == 24 and list(summary["pooled"]["speakers"]) == ["03", "08", "10"]
+    int8 = [json.loads((out / f"fold{fold}-seed0" / "int8.json").read_text())["roles"]["test"] for fold in range(3)]
+    assert summary["int8"]["utterances"] == 24
+    assert summary["int8"]["same_label"] == sum(part["same_label"] for part in int8) / 24
+    assert summary["int8"]["test"]["wf1"]["drop"]["mean"] == pytest.approx(
+        np.mean([part["float"]["wf1"] - part["int8"]["wf1"] for part in int8]))
+    assert summary["parameters"]["deployed"] < summary["parameters"]["trained"]
+    assert str(out) not in json.dumps(summary)
+    assert summary["command"].startswith(
+        "python tools/crossvalidate.py --arch convtransformer --clip-s 2.0 --corpus emodb ")
+    assert summary["command"].endswith("--root ROOT --seeds 1 --size small --train-on train --out OUT")
+    assert (out / "fold2-seed0" / "card.md").read_text().startswith(
+        "# Model card: convtransformer small, emodb fold 2 of 3\n")
     before = {path: path.stat().st_mtime_ns for path in out.glob("*/checkpoint.npz")}
     assert crossvalidate(root, out) == summary
     assert {path: path.stat().st_mtime_ns for path in out.glob("*/checkpoint.npz")} == before and len(before) == 3
+
+
+def test_a_summary_of_models_that_nothing_was_left_to_test():
+    summary = summarise({(0, 0): {}, (0, 1): {}}, {"train_on": "all", "folds": None, "speaker_overlap": False})
+    assert summary["options"] == {"train_on": "all"} and summary["test"] == {}
+    assert summary["parts"] == [{"fold": 0, "seed": 0}, {"fold": 0, "seed": 1}]
+
+
+def test_one_part_has_no_deviation():
+    metrics = score(np.array([0, 1, 1]), np.array([0, 1, 0]), ("calm", "angry"), ("a", "a", "b"))
+    summary = summarise({(0, 0): {"test": metrics}}, {"speaker_overlap": True})
+    assert summary["test"]["uar"]["mean"] == 0.75 and summary["test"]["uar"]["std"] is None
+    assert summary["options"] == {"speaker_overlap": "True"}
+
+
+def ship(out: Path, zoo: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, ROOT / "tools" / "ship.py", out, "--zoo", zoo], cwd=ROOT, text=True,
+                          capture_output=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+def test_the_first_part_ships_with_what_all_parts_score(finished, tmp_path):
+    _, out, summary = finished
+    shipped = tmp_path / "zoo" / "convtransformer"
+    shipped.mkdir(parents=True)
+    (shipped / "quantised.npz").touch()  # of an earlier one
+    result = ship(out, tmp_path / "zoo")
+    assert result.returncode == 0, result.stderr
+    assert {path.name for path in shipped.iterdir()} == {"checkpoint.npz", "calibration.npz", "card.json", "card.md"}
+    assert (shipped / "checkpoint.npz").read_bytes() == (out / "fold0-seed0" / "checkpoint.npz").read_bytes()
+    card = json.loads((shipped / "card.json").read_text())
+    assert card["commands"] == [summary["command"], "python tools/ship.py OUT"]
+    assert card["cross_validated"]["mean"] == summary["test"] and card["cross_validated"]["folds"] == 3
+    assert card["cross_validated"]["pooled"]["utterances"] == card["int8"]["int8"]["utterances"] == 24
+    assert card["int8"]["same_label"] == summary["int8"]["same_label"]
+    assert sum(card["data"]["recordings"].values()) == 24
+
+
+def test_what_learnt_from_non_commercial_data_does_not_ship(finished, tmp_path):
+    part = tmp_path / "runs" / "fold0-seed0"
+    part.mkdir(parents=True)
+    (tmp_path / "runs" / "summary.json").write_text(json.dumps(finished[2]))
+    checkpoint, model = load_checkpoint(finished[1] / "fold0-seed0" / "checkpoint.npz")
+    teacher = {"sha256": "00" * 32, "corpus": "ravdess", "heard": ["01"], "fingerprint": None, "parents": {}}
+    save_checkpoint(part / "checkpoint.npz", dataclasses.replace(checkpoint, parents={"teachers": [teacher]}), model)
+    result = ship(tmp_path / "runs", tmp_path / "zoo")
+    assert result.returncode != 0 and "TF-SHIP-03: a checkpoint that learnt from ravdess" in result.stderr
+    assert not (tmp_path / "zoo").exists()

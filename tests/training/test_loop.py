@@ -24,7 +24,7 @@ def easy_clips(n: int = 80) -> Clips:
     x = rng.standard_normal((n, MODEL.frames, MODEL.mel_bands), np.float32)
     for clip, label in zip(x, labels, strict=True):
         clip[:, 20 * label : 20 * (label + 1)] += 2
-    return Clips(x, labels, np.full(n, "x"))
+    return Clips(x, np.arange(n), labels, np.full(n, "x"))
 
 
 def test_it_learns_what_is_easy():

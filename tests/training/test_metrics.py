@@ -54,8 +54,8 @@ def test_a_class_that_nobody_says_is_left_out():
 
 def test_speakers_are_scored_apart():
     scores = score(np.array([0, 1, 0, 1]), np.array([0, 1, 1, 1]), ["a", "b"], ["x", "x", "y", "y"])
-    assert scores["speakers"] == {"x": {"utterances": 2, "uar": 1.0, "wa": 1.0},
-                                  "y": {"utterances": 2, "uar": 0.5, "wa": 0.5}}
+    assert scores["speakers"] == {"x": {"utterances": 2, "uar": 1.0, "wa": 1.0, "confusion": [[1, 0], [0, 1]]},
+                                  "y": {"utterances": 2, "uar": 0.5, "wa": 0.5, "confusion": [[0, 1], [0, 1]]}}
     assert scores["speaker_spread"] == {"uar_min": 0.5, "uar_max": 1.0, "uar_std": 0.25}
 
 

@@ -195,6 +195,7 @@ def test_output_folders_that_are_not_ours(tmp_path):
 
 def test_a_role_whose_recordings_are_all_silent(training, data):
     heard = data.speakers != training.split.validation[0]
-    fewer = dataclasses.replace(data, x=data.x[heard], labels=data.labels[heard], speakers=data.speakers[heard])
+    fewer = dataclasses.replace(data, x=data.x[heard], labels=data.labels[heard], speakers=data.speakers[heard],
+                                ids=data.ids[heard])
     with pytest.raises(InputError, match=r"TF-TRAIN-04.*validation"):
         roles_of(fewer, training.split)

@@ -11,7 +11,7 @@ PROBABILITIES = np.array([[0.9, 0.1], [0.4, 0.6], [0.4, 0.6], [0.4, 0.6], [0.2, 
 
 
 def clips(groups: np.ndarray | None) -> Clips:
-    return Clips(np.zeros((5, 1, 1)), np.array([0, 1, 0, 0, 1]), GROUPS, groups)
+    return Clips(np.zeros((5, 1, 1)), np.arange(5), np.array([0, 1, 0, 0, 1]), GROUPS, groups)
 
 
 def test_the_mean_of_a_group() -> None:

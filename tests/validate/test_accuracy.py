@@ -27,7 +27,16 @@ def test_agreement_at_its_bound():
 
 
 def test_accuracy_scores_only_the_speakers_that_count():
-    outputs = np.eye(3, dtype=np.int8)[[0, 1, 2, 2]]
-    truth = Truth(np.array([0, 0, 2, 1]), LABELS, ["a", "a", "b", "b"], np.array([True, True, False, False]), "test")
-    scores = accuracy(outputs, truth)
+    heard = np.eye(3)[[0, 1, 2, 2]]
+    truth = Truth(np.array([0, 0, 2, 1]), LABELS, ["a", "a", "b", "b"], np.array([True, True, False, False]), "test",
+                  np.arange(4))
+    scores = accuracy(heard, truth)
     assert (scores["utterances"], scores["wa"], list(scores["speakers"])) == (2, 0.5, ["a"])
+
+
+def test_accuracy_scores_the_mean_of_a_recordings_windows():
+    """Two of three windows say neutral, the third is surer of anger."""
+    heard = np.array([[0.4, 0.6, 0.0], [0.9, 0.1, 0.0], [0.4, 0.6, 0.0], [0.1, 0.2, 0.7]])
+    truth = Truth(np.array([0, 2]), LABELS, ["a", "b"], np.array([True, True]), "all", np.array([0, 0, 0, 1]))
+    scores = accuracy(heard, truth)
+    assert (scores["utterances"], scores["wa"]) == (2, 1.0)

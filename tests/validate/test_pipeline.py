@@ -53,7 +53,8 @@ def test_real_inputs_with_float_outputs_and_labels():
     """The model against itself agrees; against itself with one weight nudged it does not."""
     inputs = np.random.default_rng(0).integers(-128, 128, (40, 1, 8), dtype=np.int8)
     logits = run_tflite_micro(small_model(), inputs).astype(np.float32)
-    truth = Truth(logits.argmax(axis=1), ("a", "b", "c", "d"), ["s"] * 40, np.full(40, True), "all speakers")
+    truth = Truth(logits.argmax(axis=1), ("a", "b", "c", "d"), ["s"] * 40, np.full(40, True), "all speakers",
+                  np.arange(40))
     validation, checks = validate(small_model(), inputs, logits=logits, truth=truth)
     assert validation.passed
     assert checks["agreement"].figures["share"] == 1.0 and checks["accuracy"].figures["wa"] == 1.0

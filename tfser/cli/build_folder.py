@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firmware_gen.compile import compile_application
+from firmware_gen.emit.application import TrainedOn
 from firmware_gen.export.tflite_micro import export_tflite_micro
 from firmware_gen.frontend.features import read_features
 from firmware_gen.frontend.tflite import Model, read_tflite
@@ -26,6 +27,8 @@ from tfser.cli.self_test import check_firmware, choose_self_tests
 from tfser.errors import CheckFailed
 from tfser.features.document import FeatureDocument, read_features_json, write_features_json
 from tfser.files import canonical_json, sha256
+from tfser.report.card import CARD_TEXT
+from tfser.report.card_text import render_card
 from tfser.report.page import render
 from tfser.spec import to_dict
 from tfser.validate.accuracy import quantize
@@ -40,16 +43,19 @@ FEATURES, MANIFEST, REPORT = "features.json", "manifest.json", "report.html"
 
 @dataclass(frozen=True, eq=False)
 class Built:
-    """What was written, and what was found on the way."""
+    """What was written, and what was found on the way; ``sizes`` is ``None`` without generated C."""
 
     manifest: dict[str, Any]
     certificate: dict[str, Any]
     validation: Validation
-    sizes: present.SizeReport
+    sizes: present.SizeReport | None
 
 
-def write_build(folder: Path, bundle: Bundle, target: Target, budget: Budget, exports: Sequence[str] = ()) -> Built:
+def write_build(folder: Path, bundle: Bundle, target: Target, budget: Budget, exports: Sequence[str] = (), *,
+                card: Mapping[str, Any]) -> Built:
     """Write everything that a build delivers into an empty folder, with the ``exports`` that were asked for.
+
+    ``card`` holds the facts of the checkpoint's model card.
 
     Raises
     ------
@@ -63,28 +69,35 @@ def write_build(folder: Path, bundle: Bundle, target: Target, budget: Budget, ex
     inputs = quantize(bundle.calibration.x, **ends["input"])
     log.print("running the int8 model under LiteRT and TensorFlow Lite Micro")
     validation = validate_model(model, bundle.content, inputs, logits=bundle.logits)
-    _require_passed(validation)
+    require_passed(validation)
     document = _write_features(folder, bundle, ends)
     tests = choose_self_tests(bundle.content, inputs)
     log.print(f"compiling for {target.core.name}")
-    compiled = compile_application(bundle.content, read_features(folder / FEATURES), target.core)
+    compiled = compile_application(bundle.content, read_features(folder / FEATURES), target.core,
+                                   _trained_on(bundle))
     recording = make_recording(document)
     firmware = write_firmware(folder, compiled, target.core, tests.inputs, exports, recording)
     checked = (check_firmware(firmware, compiled, target.core, tests),
                check_front_end(firmware, compiled, target.core, bundle.content, document, recording))
     validation = dataclasses.replace(validation, checks=(*validation.checks, *filter(None, checked)))
     (folder / "model.tflite").write_bytes(bundle.content)
+    (folder / CARD_TEXT).write_text(render_card(card), encoding="utf-8")
     (folder / "certificate.json").write_text(canonical_json({"schema_version": SCHEMA_VERSION, **bundle.certificate}))
     export_tflite_micro(model, bundle.content, folder / "firmware" / "tflite_micro", labels=document.labels,
                         arena_bytes=validation.figure("arena_bytes"), self_test=(tests.inputs[0], tests.outputs[0]))
-    manifest = {**_manifest(bundle, model, ends, validation, target), "plan": plan_document(compiled.program),
+    manifest = {**describe_build(bundle, model, ends, validation, target), "plan": plan_document(compiled.program),
                 "constants": constants(compiled),
                 "measured": {"model_bytes": len(bundle.content), **firmware.figures}, "reasons": firmware.reasons,
-                "profile": firmware.profile,
+                "profile": firmware.profile, "card": card,
                 "real_time": real_time({target.core.name: listening_load(firmware.figures)})}
     manifest["tool_versions"].update(firmware.tool_versions)
     sizes = _write_manifest(folder, manifest, bundle.certificate, target, budget)
     return Built(manifest, bundle.certificate, validation, sizes)
+
+
+def _trained_on(bundle: Bundle) -> TrainedOn | None:
+    split = bundle.checkpoint.split
+    return TrainedOn(split["fingerprint"], split["speaker_disjoint"]) if split else None
 
 
 def _write_features(folder: Path, bundle: Bundle, ends: dict[str, dict[str, Any]]) -> FeatureDocument:
@@ -93,10 +106,11 @@ def _write_features(folder: Path, bundle: Bundle, ends: dict[str, dict[str, Any]
     return read_features_json(folder / FEATURES)
 
 
-def _require_passed(validation: Validation) -> None:
+def require_passed(validation: Validation) -> None:
+    """Refuse a model that failed a check."""
     failed = [f"{check.name}: {check.detail}" for check in validation.checks if not check.passed]
     if failed:
-        raise CheckFailed("TF-BUILD-01", f"the int8 model failed its validation: {'; '.join(failed)}",
+        raise CheckFailed("TF-BUILD-01", f"the quantised model failed its validation: {'; '.join(failed)}",
                           expected="every check passed; nothing was written",
                           fix="train another seed, or with --norm batch, and build again")
 
@@ -109,8 +123,9 @@ def quantisation(model: Model) -> dict[str, dict[str, Any]]:
             for name, tensor in ends.items()}
 
 
-def _manifest(bundle: Bundle, model: Model, ends: dict[str, Any], validation: Validation,
-              target: Target) -> dict[str, Any]:
+def describe_build(bundle: Bundle, model: Model, ends: dict[str, Any], validation: Validation,
+                   target: Target) -> dict[str, Any]:
+    """The part of the manifest that does not depend on what becomes of the model."""
     checkpoint = bundle.checkpoint
     operators = [operator.name for operator in model.subgraphs[0].operators]
     return {
@@ -121,7 +136,7 @@ def _manifest(bundle: Bundle, model: Model, ends: dict[str, Any], validation: Va
         "labels": list(checkpoint.model.labels),
         "features": to_dict(checkpoint.features),
         "train": to_dict(checkpoint.train) if checkpoint.train else None,
-        "quantisation": ends,
+        "quantisation": {**ends, **bundle.quantisation},
         "operators": {name: operators.count(name) for name in sorted(set(operators))},
         "split": checkpoint.split,
         "corpus": checkpoint.split and checkpoint.split["corpus"],
@@ -131,11 +146,15 @@ def _manifest(bundle: Bundle, model: Model, ends: dict[str, Any], validation: Va
     }
 
 
+def hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file in a folder, by its path from there."""
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
 def _write_manifest(folder: Path, manifest: dict[str, Any], certificate: dict[str, Any], target: Target,
                     budget: Budget) -> present.SizeReport:
     """Add sizes, report and hashes to the manifest, each from what was written before."""
-    manifest["files"] = {path.relative_to(folder).as_posix(): sha256(path)
-                         for path in sorted(folder.rglob("*")) if path.is_file()}
+    manifest["files"] = hashes(folder)
     (folder / MANIFEST).write_text(canonical_json(manifest))
     figures = measure(read_build_folder(folder))
     sizes = present.SizeReport(target, figures, check(figures, budget, target))

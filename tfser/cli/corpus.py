@@ -56,7 +56,7 @@ def check_command(name: str, root: Path, as_json: bool) -> None:
 
 def to_dict(report: Report) -> dict[str, Any]:
     """The report as JSON: lists by kind, counts, splits, differences from what was published."""
-    kinds = ("missing", "corrupt", "empty", "unlabelled", "excluded", "foreign")
+    kinds = ("missing", "corrupt", "empty", "unlabelled", "duplicate", "excluded", "foreign")
     corpus = report.corpus
     return {
         "corpus": corpus.name, "whole": not report.problems, "problems": list(report.problems),
@@ -65,9 +65,11 @@ def to_dict(report: Report) -> dict[str, Any]:
         "groups": len({utterance.group for utterance in corpus.utterances} - {""}),
         **{kind: [{"name": entry.name, "reason": entry.reason} for entry in report.unusable if entry.kind == kind]
            for kind in kinds},
-        "silent": list(report.silent), "shorter_than_half_a_clip": report.short,
-        "splits": [{**dataclasses.asdict(fold.split), "utterances": fold.utterances,
-                    "shared_texts": list(fold.shared_texts)} for fold in report.folds],
+        "silent": list(report.silent), "shorter_than_a_clip": report.padded,
+        "shorter_than_half_a_clip": report.short,
+        "splits": [{**fold.split.record(), "utterances": fold.utterances,
+                    "shared_texts": list(fold.shared_texts), "untrained_labels": list(fold.untrained_labels)}
+                   for fold in report.folds],
         "differences": [dataclasses.asdict(entry) for entry in report.differences], "notes": list(corpus.notes),
     }
 
@@ -88,9 +90,11 @@ def to_text(report: Report) -> str:
                  str(len(fold.shared_texts)), fold.split.fingerprint[:12]) for fold in report.folds]
         sections.append(format_table(("fold", "train", "validation", "test", "sentences in train and test",
                                       "fingerprint"), rows, right=(1, 2, 3, 4)))
-    if report.unusable or report.silent or report.short:
+    if report.unusable or report.silent or report.padded:
         sections.append(_left_out(report))
     lines = [f"{entry.what}: {entry.found}, published {entry.published}" for entry in report.differences]
+    lines += [f"fold {fold.split.fold}: nobody trains {', '.join(fold.untrained_labels)}" for fold in report.folds
+              if fold.untrained_labels]
     if lines or corpus.notes:
         sections.append("\n".join([*lines, *corpus.notes]))
     return "\n\n".join([*sections, "whole" if not report.problems else f"not whole: {'; '.join(report.problems)}"])
@@ -105,8 +109,9 @@ def _left_out(report: Report) -> str:
         names["silent", "left out when features are made"] = list(report.silent)
     lines = [f"{kind}: {reason}: {len(found)} ({', '.join(found[:MAX_NAMES])}{', ...' * (len(found) > MAX_NAMES)})"
              for (kind, reason), found in sorted(names.items())]
-    if report.short:
-        lines.append(f"shorter than half a clip, mostly zeros for a model: {report.short}")
+    if report.padded:
+        lines.append(f"shorter than a clip of a model, and padded with zeros: {report.padded}; shorter than half of "
+                     f"it: {report.short}")
     return "\n".join(lines)
 
 

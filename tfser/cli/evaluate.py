@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import numpy as np
 
 from tfser.cli.output import json_option, log, print_json
+from tfser.cli.tested_on import ALL, corpus_for, heard_speakers, only
 from tfser.cli.train import FOLDS, read_features
 from tfser.errors import InputError
 from tfser.spec import FeatureSpec
 
-if TYPE_CHECKING:
-    from tfser.corpora.manifest import Corpus
-
-ALL = "all"
-TRAINED_ON = ("train", ALL)
 _PATH = click.Path(path_type=Path)
 
 
@@ -49,30 +44,26 @@ def command(model: Path, corpus_name: str, root: Path, role: str, as_json: bool)
     """Score a checkpoint or an int8 .tflite file on a corpus.
 
     The speakers follow from the split that the model was trained with: by default those that it
-    has never heard. Of a recording longer than a clip, the loudest clip is scored.
+    has never heard. A recording longer than a clip is heard as 'tfser predict' hears it.
     """
-    from tfser.corpora import load_corpus
-    from tfser.training.data import score_clips, select
+    from tfser.training.data import score_clips, select_all, utterance_probabilities
 
     scored = load(model)
-    corpus = load_corpus(corpus_name, root)
-    if scored.labels != corpus.labels:
-        raise InputError("TF-EVAL-01", f"model {str(model)!r} with labels {', '.join(scored.labels)}",
-                         expected=f"the labels of {corpus.name}: {', '.join(corpus.labels)}",
-                         fix="choose the --corpus that the model was trained on")
-    speakers = speakers_of(role, scored.split, corpus)
-    wanted = tuple(utterance for utterance in corpus.utterances if utterance.speaker in speakers)
-    data = read_features(dataclasses.replace(corpus, utterances=wanted), scored.features)
-    clips = select(data, np.full(len(data.x), True), scored.features)
-    scores = score_clips(clips, scored.probabilities(clips.x), corpus.labels)
-    if role in TRAINED_ON:
-        log.print(f"[bold yellow]warning: '{role}' holds speakers that the model was trained on; "
-                  "new speakers are recognised less well", soft_wrap=True)
+    corpus = only(role, scored.split, corpus_for(scored.labels, corpus_name, root))
+    heard = heard_speakers(scored.split, corpus)
+    data = read_features(corpus, scored.features)
+    clips = select_all(data, scored.features)
+    scores = score_clips(clips, utterance_probabilities(clips, scored.probabilities), corpus.labels)
+    known = "" if heard == [] else "on unknown speakers" if heard is None else \
+        f"on {len(heard)} of these {len(corpus.speakers)} speakers"
+    if known:
+        log.print(f"[bold yellow]warning: the model was trained {known}; new speakers are recognised less well",
+                  soft_wrap=True)
     if as_json:
         print_json({"model": str(model), "corpus": corpus.name, "split": role,
-                    "fingerprint": scored.split and scored.split["fingerprint"], **scores})
+                    "fingerprint": scored.split and scored.split["fingerprint"], "heard_speakers": heard, **scores})
     else:
-        click.echo(_text(scores, f"{corpus.name}, {role} speakers"))
+        click.echo(_text(scores, f"{corpus.name}, {role} speakers" + f" (trained {known})" * bool(known)))
 
 
 def load(path: Path) -> Scored:
@@ -91,39 +82,17 @@ def load(path: Path) -> Scored:
 
 def _manifest_split(path: Path) -> dict[str, Any] | None:
     """The split that ``manifest.json`` beside a model records, if there is one."""
+    from tfser.corpora.splits import complete_record
+
     manifest = path.with_name("manifest.json")
     if not manifest.is_file():
         return None
     try:
-        return json.loads(manifest.read_bytes())["split"]
+        split = json.loads(manifest.read_bytes())["split"]
+        return split and complete_record(split)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError("TF-EVAL-02", f"{str(manifest)!r} cannot be read: {type(error).__name__} {error}",
                          expected="the manifest that tfser build wrote", fix="build again") from error
-
-
-def speakers_of(role: str, recorded: dict[str, Any] | None, corpus: Corpus) -> tuple[str, ...]:
-    """The speakers of a role, provided that the corpus is the one that the model was trained on.
-
-    Raises
-    ------
-    InputError
-        The model's split is not known, is of another corpus, or comes out differently here.
-    """
-    from tfser.corpora.splits import make_split
-
-    if role == ALL:
-        return corpus.speakers
-    if recorded is None or recorded["corpus"] != corpus.name:
-        trained = "an unknown corpus" if recorded is None else recorded["corpus"]
-        raise InputError("TF-EVAL-03", f"the {role} speakers of {corpus.name}, for a model trained on {trained}",
-                         expected=f"a model that records its split of {corpus.name}",
-                         fix="score every speaker with --split all")
-    split = make_split(corpus, folds=recorded["folds"], fold=recorded["fold"])
-    if split.fingerprint != recorded["fingerprint"]:
-        raise InputError("TF-EVAL-04", f"a copy of {corpus.name} that is not the one trained on: its split has the "
-                         f"fingerprint {split.fingerprint[:12]}", expected=recorded["fingerprint"][:12],
-                         fix="point --root at the whole corpus, or score every speaker with --split all")
-    return getattr(split, role)
 
 
 def _text(scores: dict[str, Any], title: str) -> str:

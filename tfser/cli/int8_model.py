@@ -1,4 +1,7 @@
-"""A .tflite file with its ``features.json``, run on the host by TensorFlow Lite Micro's own kernels."""
+"""A .tflite file with its ``features.json``, run on the host by TensorFlow Lite Micro's own kernels.
+
+The file is int8, or has 16-bit activations as its input and output say.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,8 @@ class Int8Model:
         -------
         np.ndarray [shape=(n, labels)], float64
         """
-        inputs = quantize(x, self.features.input_scale, self.features.input_zero_point)
+        features = self.features
+        inputs = quantize(x, features.input_scale, features.input_zero_point, features.input_dtype)
         return probabilities(run_tflite_micro(self.content, inputs), self.output_scale, self.output_zero_point)
 
 
@@ -64,18 +68,18 @@ def load_int8_model(path: Path) -> Int8Model:
         raise _not_of(path, f"{len(graph.inputs)} inputs and {len(graph.outputs)} outputs", "one of each")
     given, result = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
     spec = features.spec
-    _require_int8(path, given, (1, spec.frames, spec.mel_bands))
-    _require_int8(path, result, (1, len(features.labels)))
+    _require(path, given, (1, spec.frames, spec.mel_bands), features.input_dtype)
+    _require(path, result, (1, len(features.labels)), features.input_dtype)
     if (given.scale[0], given.zero_point[0]) != (np.float32(features.input_scale), features.input_zero_point):
         raise _not_of(path, f"input scale {given.scale[0]:.6g}, zero point {given.zero_point[0]}",
                       f"{features.input_scale:.6g}, {features.input_zero_point}")
     return Int8Model(content, features, float(result.scale[0]), int(result.zero_point[0]))
 
 
-def _require_int8(path: Path, tensor: Tensor, shape: tuple[int, ...]) -> None:
-    if (tensor.dtype, tensor.shape, tensor.scale.size) != ("int8", shape, 1):
+def _require(path: Path, tensor: Tensor, shape: tuple[int, ...], dtype: str) -> None:
+    if (tensor.dtype, tensor.shape, tensor.scale.size) != (dtype, shape, 1):
         raise _not_of(path, f"{tensor.dtype} {tensor} of shape {tensor.shape} with {tensor.scale.size} scale(s)",
-                      f"int8 of shape {shape} with one scale")
+                      f"{dtype} of shape {shape} with one scale")
 
 
 def _not_of(path: Path, received: str, expected: str) -> InputError:

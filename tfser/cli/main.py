@@ -17,6 +17,7 @@ COMMANDS = {
     "build": ("tfser.cli.build", "Checkpoint to checked int8 firmware source: the main job."),
     "corpus": ("tfser.cli.corpus", "What a corpus folder holds, and what is missing in it."),
     "train": ("tfser.cli.train", "Train a model on a corpus, speakers disjoint."),
+    "card": ("tfser.cli.card", "The model card of a checkpoint: data, scores, what it is not for."),
     "evaluate": ("tfser.cli.evaluate", "Score a checkpoint or a .tflite file on a corpus."),
     "compile": ("tfser.cli.compile", "Any int8 .tflite file to C, ahead of time."),
     "run": ("tfser.cli.run", "Run a build on an emulated chip or on this machine."),
@@ -24,6 +25,7 @@ COMMANDS = {
     "size": ("tfser.cli.size", "Flash and RAM of a build against a budget."),
     "predict": ("tfser.cli.predict", "Label and probabilities of a recording."),
     "targets": ("tfser.cli.targets", "Cores and boards with their flash, RAM and clock."),
+    "bench": ("tfser.cli.bench", "Studies that train many models: what HRF brings."),
     "report": ("tfser.cli.report", "The HTML page of a build folder."),
 }
 

@@ -49,28 +49,27 @@ def predict(model: Int8Model, recording: Path) -> tuple[dict[str, float], int]:
     InputError
         The recording cannot be read, or is silent.
     """
+    import numpy as np
+
+    from tfser.training.data import mean_of
+
     x = heard_clips(recording, model.features.spec)
-    mean = model.probabilities(x).mean(axis=0)
+    mean = mean_of(np.zeros(len(x), int), model.probabilities(x))[0]
     return {label: float(value) for label, value in zip(model.features.labels, mean, strict=True)}, len(x)
 
 
 def heard_clips(recording: Path, spec: FeatureSpec) -> np.ndarray:
     """Normalised features [shape=(clips, frames, mel_bands)], float32, of a recording's clips, silent ones left out.
 
-    Of 16-bit samples, as a device has them.
-
     Raises
     ------
     InputError
         The recording cannot be read, or is silent.
     """
-    import numpy as np
-
-    from tfser.audio.io import from_pcm16, read_audio, require_sound, to_pcm16
-    from tfser.features.clips import heard_starts, window_at
-    from tfser.features.normalise import features
+    from tfser.audio.io import read_audio, require_sound
+    from tfser.features.clips import heard_features
+    from tfser.features.normalise import band_normalise
 
     y = read_audio(recording, spec.sample_rate_hz)
     require_sound(y, recording)
-    y = from_pcm16(to_pcm16(y))
-    return np.stack([features(window_at(y, start, spec), spec) for start in heard_starts(y, spec)])
+    return band_normalise(heard_features(y, spec), spec)

@@ -23,24 +23,28 @@ _PATH = click.Path(path_type=Path)
 @click.option("--corpus", "corpus_name", type=click.Choice(tuple(FOLDS)), help="Score the int8 model on this corpus.")
 @click.option("--root", type=_PATH, help="Folder with the recordings.")
 @click.option("--against", metavar="CHECKPOINT", type=_PATH, help="Score the float model on the same clips.")
+@click.option("--layers", is_flag=True, help="Measure what each layer loses against the checkpoint.")
 @json_option
 def command(folder: Path, out: Path | None, corpus_name: str | None, root: Path | None, against: Path | None,
-            as_json: bool) -> None:
+            layers: bool, as_json: bool) -> None:
     """Write the HTML page of a build folder: one file, no network needed.
 
     The page follows from manifest.json, certificate.json and memory.svg, so it comes out as the build wrote it.
     Another version of tfser may draw it differently; the manifest then gets the new page's hash.
 
     With --corpus and --root the int8 model is scored on the test speakers of its split. The scores go
-    into the manifest, and from then on the page has them, also without the corpus.
+    into the manifest, and from then on the page has them, also without the corpus. So do the errors that
+    --layers measures on the clips beside the checkpoint, as tfser validate does.
     """
     from firmware_gen.report.build_folder import read_build_folder
     from tfser.report.page import render
 
     if (corpus_name is None) != (root is None):
         raise click.UsageError("--corpus and --root go together")
-    if against and corpus_name is None:
-        raise click.UsageError("--against needs recordings: add --corpus and --root")
+    if against and corpus_name is None and not layers:
+        raise click.UsageError("--against needs recordings or --layers: add --corpus and --root")
+    if layers and against is None:
+        raise click.UsageError("--layers compares with a float model: add --against")
     report = folder / "report.html"
     read_build_folder(folder, derived=(report.name,))
     manifest = _read_json(folder / "manifest.json")
@@ -49,6 +53,12 @@ def command(folder: Path, out: Path | None, corpus_name: str | None, root: Path 
         from tfser.cli.deployed_scores import deployed_scores
 
         manifest["deployed"] = deployed_scores(folder, manifest.get("scores"), corpus_name, root, against)
+    if layers and against:
+        from tfser.cli.layer_errors import calibration_clips, measure_layers
+
+        model = folder / "model.tflite"
+        manifest["layer_errors"] = measure_layers(model, model.read_bytes(), against,
+                                                  calibration_clips(against)).to_dict()
     certificate = folder / "certificate.json"
     picture = folder / "memory.svg"
     page = render(manifest, _read_json(certificate) if certificate.is_file() else None,

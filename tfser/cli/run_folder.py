@@ -119,7 +119,8 @@ def _built(path: Path, target_name: str | None) -> Runnable:
     build = read_build_folder(path)
     sources = read_sources(path)
     if "tfser_model.c" not in sources:
-        raise InputError("TF-SIM-01", f"{str(path)!r} holds no generated C", expected="firmware/tfser_model.c",
+        reason = f" ({build.reasons['plan']})" if "plan" in build.reasons else ""
+        raise InputError("TF-SIM-01", f"{str(path)!r} holds no generated C{reason}", expected="firmware/tfser_model.c",
                          fix="build it again with 'tfser build' or 'tfser compile' of this version")
     core = find_target(build.target).core
     if target_name is not None and find_target(target_name).core != core:

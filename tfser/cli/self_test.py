@@ -29,7 +29,8 @@ class SelfTest:
 def choose_self_tests(content: bytes, inputs: np.ndarray) -> SelfTest:
     """The inputs whose outputs saturate least: they show more errors. At most ``COUNT``, the best first."""
     outputs = run_tflite_micro(content, inputs).reshape(len(inputs), -1)
-    saturated = ((outputs == -128) | (outputs == 127)).sum(axis=1)
+    ends = np.iinfo(outputs.dtype)
+    saturated = ((outputs == ends.min) | (outputs == ends.max)).sum(axis=1)
     chosen = np.argsort(saturated, kind="stable")[:COUNT]
     return SelfTest(inputs[chosen], outputs[chosen])
 

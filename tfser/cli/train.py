@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +11,31 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from tfser.cli.card import data_facts, write_card
 from tfser.cli.output import json_option, log, print_json
-from tfser.spec import ACTIVATIONS, ARCHITECTURES, HRF_DEPTHS, HRF_RATIOS, NORMS, SIZES, HrfSpec, ModelSpec, TrainSpec
+from tfser.cli.recipe_options import RECIPE_OPTIONS, TrainingCommand, recipe_of
+from tfser.cli.tuning import qat_options, tune_into, tuning_of
+from tfser.errors import InputError
+from tfser.spec import (
+    ACTIVATIONS,
+    ARCHITECTURES,
+    HRF_DEPTHS,
+    HRF_RATIOS,
+    LOW_RANK_RATIOS,
+    NORMS,
+    PRECISIONS,
+    SIZES,
+    HrfSpec,
+    ModelSpec,
+    TrainSpec,
+)
 
 if TYPE_CHECKING:
     from tfser.corpora.manifest import Corpus
     from tfser.features.dataset import FeatureSet
     from tfser.models.checkpoint import Checkpoint
     from tfser.spec import FeatureSpec
+    from tfser.training.lineage import Parent
     from tfser.training.run import OnEpoch, Training
 
 EXIT_INTERRUPTED = 130
@@ -26,9 +43,12 @@ EXIT_INTERRUPTED = 130
 # corpus's own split. A manifest (None) says itself whether it has one.
 FOLDS = {"emodb": 5, "ravdess": 6, "cremad": 5, "iemocap": 5, "iemocap-6": 5, "m3ed": 1, "daic-woz": 1,
          "emobox": None, "csv": None, "audformat": None}
+# The keys of tfser.corpora.splits.TRAIN_ON, which are not imported for the sake of --help.
+TRAIN_ON = ("train", "train+validation", "all")
 # Without a terminal, a line every so many epochs is enough to see that it lives.
 PLAIN_LINES = 10
 _HRF, _RECIPE = HrfSpec(), TrainSpec()
+RATIOS = ("0", *map(str, (*LOW_RANK_RATIOS, *HRF_RATIOS)))
 
 
 # Shared with tools/crossvalidate.py.
@@ -37,8 +57,8 @@ TRAINING_OPTIONS = (
     click.option("--corpus", type=click.Choice(tuple(FOLDS)), required=True, help="Corpus that ROOT holds."),
     click.option("--root", type=click.Path(path_type=Path), required=True, help="Folder with the recordings."),
     click.option("--size", type=click.Choice(SIZES), default=SIZES[0], show_default=True, help="Size of the backbone."),
-    click.option("--hrf-ratio", type=click.Choice(("0", *map(str, HRF_RATIOS))), default=str(_HRF.ratio),
-                 show_default=True, help="Inner width of HRF over output width; 0 trains without HRF."),
+    click.option("--hrf-ratio", type=click.Choice(RATIOS), default=str(_HRF.ratio), show_default=True,
+                 help="Inner width of HRF over output width; 0 trains without HRF, below 1 is a low-rank control."),
     click.option("--hrf-depth", type=click.Choice(tuple(map(str, HRF_DEPTHS))), default=str(_HRF.depth),
                  show_default=True, help="Linear layers that merge into one."),
     click.option("--hrf-sites", default="ffn", show_default=True, metavar="SITES",
@@ -46,9 +66,21 @@ TRAINING_OPTIONS = (
     click.option("--norm", type=click.Choice(NORMS), default=NORMS[0], show_default=True, help="Normalisation."),
     click.option("--activation", type=click.Choice(ACTIVATIONS),
                  help="Activation.  [default: swish for conformer, relu for the others]"),
+    click.option("--clip-s", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True,
+                 help="Seconds a clip lasts; more of them cost the device nothing, for the frames lie further apart."),
     click.option("--folds", type=click.IntRange(3), help="Number of folds.  [default: the corpus's own split, "
                  "else emodb 5, ravdess 6, ...]"),
-    click.option("--epochs", type=click.IntRange(1), help="Epochs.  [default: speechformer 80, the others 65]"),
+    click.option("--train-on", type=click.Choice(TRAIN_ON), default=TRAIN_ON[0], show_default=True,
+                 help="Whose recordings train: those who validate too once the recipe is settled, or all."),
+    click.option("--speaker-overlap", is_flag=True, help="Split by utterances at random: the speakers of the test are "
+                 "heard in training, and the scores say nothing about new speakers."),
+    click.option("--dropout", type=click.FloatRange(0, 0.9), help="Share of activations dropped in training."
+                 "  [default: the backbone's own]"),
+    *RECIPE_OPTIONS,
+    click.option("--precision", type=click.Choice(("auto", *PRECISIONS)), default="auto", show_default=True,
+                 help="What training computes in; auto is mixed_float16 on a GPU, else float32."),
+    click.option("--init", type=click.Path(path_type=Path), metavar="CHECKPOINT",
+                 help="Begin from the weights of another training, wherever they fit."),
 )
 
 
@@ -59,11 +91,14 @@ def training_options(function: Any) -> Any:
     return function
 
 
-@click.command("train")
+@click.command("train", cls=TrainingCommand)
 @training_options
 @click.option("--fold", type=click.IntRange(0), default=0, show_default=True, help="Fold whose speakers are tested.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=_RECIPE.seed, show_default=True,
               help="Seed of weights, order, augmentation and dropout.")
+@click.option("--teacher", "teachers", type=click.Path(path_type=Path), multiple=True, metavar="CHECKPOINT",
+              help="Learn from this model's probabilities too; several times for the mean of several.")
+@qat_options
 @click.option("--out", type=click.Path(path_type=Path),
               help="Folder for the result.  [default: runs/CORPUS-ARCH-SIZE-foldFOLD-seedSEED]")
 @click.option("--resume", is_flag=True, help="Continue the interrupted training in --out, given the same options.")
@@ -78,7 +113,7 @@ def command(as_json: bool, out: Path | None, resume: bool, **options: Any) -> in
     try:
         checkpoint = _train(options, out, resume)
     except KeyboardInterrupt:
-        if not (out / "state.npz").is_file():
+        if not any((out / name).is_file() for name in ("state.npz", "checkpoint.npz")):
             raise
         log.print(f"tfser: interrupted; the finished epochs are in {out}, continue with --resume", soft_wrap=True,
                   markup=False)
@@ -92,29 +127,60 @@ def command(as_json: bool, out: Path | None, resume: bool, **options: Any) -> in
 
 def _train(options: dict[str, Any], out: Path, resume: bool) -> Checkpoint:
     from tfser.corpora import load_corpus
-    from tfser.corpora.splits import shared_texts
+    from tfser.corpora.splits import shared_texts, untrained_labels
     from tfser.training.run import check_out
 
     check_out(out, resume=resume)
+    warn_of_overlap(options)
     corpus = load_corpus(options["corpus"], options["root"])
-    training = training_of(options, corpus, fold=options["fold"], seed=options["seed"])
+    training = training_of(options, corpus, fold=options["fold"], seed=options["seed"],
+                           teachers=options["teachers"])
     if shared := shared_texts(corpus, training.split):
         log.print(f"{len(shared)} sentences are in training and in the test", markup=False)
-    data = read_features(corpus, training.features)
+    if untrained := untrained_labels(corpus, training.split):
+        log.print(f"warning: labels that no training speaker has: {', '.join(untrained)}", markup=False)
+    data = hear_variants(read_features(corpus, training.features), corpus, training)
+    from tfser.training.precision import device_name  # here, because it imports TensorFlow
+
+    log.print(f"training on {device_name()} in {training.recipe.precision}", markup=False)
+    if training.lineage.start:
+        _log_start(training.model, training.lineage.start)
     with _progress(training.recipe.epochs) as on_epoch:
-        return train_into(out, training, data, resume=resume, on_epoch=on_epoch)
+        checkpoint = train_into(out, training, data, resume=resume, on_epoch=on_epoch)
+    if spec := tuning_of(options, seed=options["seed"]):
+        tune_into(out, training, data, spec)
+    write_card(out, data=data_facts(corpus, data, training.split))
+    return checkpoint
+
+
+def _log_start(spec: ModelSpec, start: Parent) -> None:
+    """Say how much of a model begins as ``--init``; one without HRF has less of what HRF needs, for instance."""
+    from tfser.models.build import build_model
+    from tfser.training.lineage import fitting
+
+    model = build_model(spec)
+    log.print(f"{len(fitting(model, spec.labels, start))} of {len(model.weights)} weights begin as those of "
+              f"{start.path}", markup=False, soft_wrap=True)
+
+
+def warn_of_overlap(options: dict[str, Any]) -> None:
+    """Say on stderr what ``--speaker-overlap`` makes of the scores."""
+    if options["speaker_overlap"]:
+        log.print("[bold yellow]warning: --speaker-overlap: training hears the speakers of the test; its scores are "
+                  "too high for new speakers, and checkpoint, manifest, report and C header say so", soft_wrap=True)
 
 
 def train_into(out: Path, training: Training, data: FeatureSet, *, resume: bool, on_epoch: OnEpoch) -> Checkpoint:
     """Train, and leave the clips that ``tfser build`` calibrates with beside the checkpoint."""
-    from tfser.convert.calibration_set import FILE_NAME, save_calibration
-    from tfser.features.normalise import band_normalise
-    from tfser.training.data import roles_of
+    from tfser.convert.calibration_set import FILE_NAME, calibration_windows, save_calibration
+    from tfser.training.data import roles_of, select
     from tfser.training.run import train
 
     checkpoint = train(training, data, out, resume=resume, on_epoch=on_epoch)
-    heard = roles_of(data, training.split) == "train"
-    save_calibration(out / FILE_NAME, band_normalise(data.x[heard], checkpoint.features), data.labels[heard])
+    clips = select(data, roles_of(data, training.split) == "train", checkpoint.features)
+    windows = calibration_windows(clips)
+    owner = clips.owner[windows]
+    save_calibration(out / FILE_NAME, clips.x[windows], clips.labels[owner], clips.speakers[owner])
     return checkpoint
 
 
@@ -134,21 +200,67 @@ def read_features(corpus: Corpus, features: FeatureSpec) -> FeatureSet:
     return data
 
 
-def training_of(options: dict[str, Any], corpus: Corpus, *, fold: int, seed: int) -> Training:
+def hear_variants(data: FeatureSet, corpus: Corpus, training: Training) -> FeatureSet:
+    """``data`` with a way to the ``waveform_variants`` that the recipe asks for."""
+    if not training.recipe.waveform_variants:
+        return data
+    return dataclasses.replace(data, variants=lambda: _variants(corpus, training))
+
+
+def _variants(corpus: Corpus, training: Training) -> FeatureSet:
+    """The variants of the recordings that train, all in memory."""
+    from tfser.audio.augment import variants
+    from tfser.corpora.splits import role_of
+    from tfser.features.dataset import corpus_features
+
+    count, seed, features = training.recipe.waveform_variants, training.recipe.seed, training.features
+    chosen = tuple(utterance for utterance in corpus.utterances if role_of(training.split, utterance.id) == "train")
+    log.print(f"making {count} variants of each of {len(chosen)} recordings")
+    heard = corpus_features(dataclasses.replace(corpus, utterances=chosen), features,
+                            lambda y, name: variants(y, features.sample_rate_hz, count, seed=seed, name=name))
+    log.print(f"they take {heard.x.nbytes / 2**20:.0f} MiB of memory")
+    return heard
+
+
+def training_of(
+    options: dict[str, Any], corpus: Corpus, *, fold: int, seed: int, teachers: Sequence[Path] = ()
+) -> Training:
     """What the ``TRAINING_OPTIONS`` ask for; raises ``InputError`` for what cannot be built or split."""
     from tfser.corpora.splits import make_split
     from tfser.models.build import check_model_spec, defaults_of
+    from tfser.training.lineage import read_lineage
+    from tfser.training.precision import resolve
     from tfser.training.run import Training
 
-    split = make_split(corpus, folds=options["folds"], fold=fold)
+    split = make_split(corpus, folds=options["folds"], fold=fold, train_on=options["train_on"],
+                       speaker_overlap=options["speaker_overlap"])
     defaults = defaults_of(options["arch"])
-    features = defaults.FEATURES
+    features = features_of(options)
     model = ModelSpec(options["arch"], corpus.labels, size=options["size"], frames=features.frames,
-                      mel_bands=features.mel_bands, norm=options["norm"], dropout=defaults.DROPOUT,
-                      activation=options["activation"] or defaults.ACTIVATION, hrf=_hrf(options))
+                      mel_bands=features.mel_bands, norm=options["norm"], hrf=_hrf(options),
+                      dropout=defaults.DROPOUT if options["dropout"] is None else options["dropout"],
+                      activation=options["activation"] or defaults.ACTIVATION)
     check_model_spec(model)
-    recipe = dataclasses.replace(defaults.RECIPE, epochs=options["epochs"] or defaults.RECIPE.epochs, seed=seed)
-    return Training(model, features, recipe, split)
+    if not teachers:
+        _refuse_teaching(options)
+    recipe = recipe_of(options, defaults.RECIPE, seed=seed)
+    recipe = dataclasses.replace(recipe, precision=resolve(options["precision"]))
+    return Training(model, features, recipe, split, read_lineage(teachers, options["init"]))
+
+
+def features_of(options: Mapping[str, Any]) -> FeatureSpec:
+    """The backbone's features, for clips as long as asked for."""
+    from tfser.features.clips import lasting
+    from tfser.models.build import feature_spec_for
+
+    return lasting(feature_spec_for(options["arch"]), options["clip_s"])
+
+
+def _refuse_teaching(options: dict[str, Any]) -> None:
+    """Options about teachers that would do nothing."""
+    if given := [name for name in ("teacher_weight", "temperature", "feature_weight") if options[name] is not None]:
+        raise InputError("TF-TEACH-07", f"--{given[0].replace('_', '-')} without a teacher", expected="--teacher",
+                         fix="name a teacher, or leave the option out")
 
 
 def _hrf(options: dict[str, Any]) -> HrfSpec | None:
@@ -161,7 +273,8 @@ def _hrf(options: dict[str, Any]) -> HrfSpec | None:
     for name in options["hrf_sites"].split(","):
         every_ffn = [site for site in sites_of(options["arch"]) if site.startswith("ffn")]
         sites.update(every_ffn if name.strip() == "ffn" else [name.strip()])
-    return HrfSpec(int(options["hrf_ratio"]), int(options["hrf_depth"]), tuple(sorted(sites)))
+    ratio = options["hrf_ratio"]
+    return HrfSpec(float(ratio) if "." in ratio else int(ratio), int(options["hrf_depth"]), tuple(sorted(sites)))
 
 
 @contextmanager
@@ -179,15 +292,15 @@ def _progress(epochs: int) -> Iterator[OnEpoch]:
 
 
 def _line(entry: dict[str, Any], epochs: int) -> str:
-    validation = entry["validation"]
-    return (f"epoch {entry['epoch']}/{epochs}  loss {entry['loss']:.3f}  "
-            f"validation WF1 {validation['wf1']:.3f} UAR {validation['uar']:.3f}")
+    watched = entry.get("validation")
+    return f"epoch {entry['epoch']}/{epochs}  loss {entry['loss']:.3f}" + (
+        f"  validation WF1 {watched['wf1']:.3f} UAR {watched['uar']:.3f}" if watched else "")
 
 
 def _print_result(checkpoint: Checkpoint, out: Path) -> None:
     click.echo(out / "checkpoint.npz")
-    for role in ("validation", "test"):
-        scores = checkpoint.metrics[role]
-        speakers = ", ".join(scores["speakers"])
+    heard = "" if (checkpoint.split or {}).get("speaker_disjoint") else ", heard in training"
+    for role, scores in checkpoint.metrics.items():
+        speakers = ", ".join(scores["speakers"]) + heard
         click.echo(f"{role:<10}  WF1 {scores['wf1']:.3f}  UAR {scores['uar']:.3f}  WA {scores['wa']:.3f}  "
                    f"macro-F1 {scores['macro_f1']:.3f}  ({scores['utterances']} utterances of speakers {speakers})")

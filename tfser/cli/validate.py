@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tfser.cli.layer_errors import calibration_clips, measure_layers, print_layers
 from tfser.cli.model_file import read_model
 from tfser.cli.output import json_option, log, print_json
 from tfser.cli.train import FOLDS
@@ -31,25 +32,37 @@ _PATH = click.Path(path_type=Path)
 @click.option("--against", metavar="CHECKPOINT", type=_PATH, help="Float checkpoint whose labels must agree.")
 @click.option("--corpus", "corpus_name", type=click.Choice(tuple(FOLDS)), help="Corpus that ROOT holds.")
 @click.option("--root", type=_PATH, help="Folder with the recordings.")
+@click.option("--layers", is_flag=True, help="Show what each layer loses against the checkpoint, and the worst one.")
 @json_option
-def command(model_path: Path, against: Path | None, corpus_name: str | None, root: Path | None,
+def command(model_path: Path, against: Path | None, corpus_name: str | None, root: Path | None, layers: bool,
             as_json: bool) -> int:
     """Check that a .tflite file is sound, all int8 and runs on TensorFlow Lite Micro.
 
     The file is verified before an interpreter sees it. LiteRT and TensorFlow Lite Micro then run
     in processes of their own on the same inputs: those of the corpus, or random and extreme ones.
+
+    With --layers every quantised tensor is compared with the float model's, as the model runs and with the
+    error of one layer alone. Without a corpus that is on the clips that lie beside the checkpoint; these are
+    stored in 8 bits, so that the error of the input itself needs recordings.
     """
     from tfser.validate.pipeline import validate_model
 
     if (corpus_name is None) != (root is None):
         raise click.UsageError("--corpus and --root go together")
+    if layers and against is None:
+        raise click.UsageError("--layers compares with a float model: add --against")
     model, content = read_model(model_path)
     reference = _reference(model_path, model, against, corpus_name, root)
     log.print(f"running {model_path.name} under LiteRT and TensorFlow Lite Micro", markup=False, soft_wrap=True)
+    clips = reference.pop("clips", None)
     validation = validate_model(model, content, **reference)
+    errors = measure_layers(model_path, content, against, clips) if layers and against else None
     if as_json:
-        print_json({"model": str(model_path), "model_bytes": len(content), **validation.to_dict()})
+        print_json({"model": str(model_path), "model_bytes": len(content), **validation.to_dict(),
+                    **({"layers": errors.to_dict()} if errors else {})})
     else:
+        if errors:
+            print_layers(errors)
         _print(validation, f"{model_path.name}, {len(content)} bytes")
     return 0 if validation.passed else 1
 
@@ -64,20 +77,12 @@ def _reference(path: Path, model: Model, against: Path | None, corpus_name: str 
 
     scored = evaluate.load(against or path)
     given = _require_fit(path, model, scored)
-    x, truth = _corpus(scored, corpus_name, root) if corpus_name and root else (_calibration(against or path), None)
-    return {"inputs": quantize(x, float(given.scale[0]), int(given.zero_point[0])), "truth": truth,
+    x, truth = (_corpus(scored, corpus_name, root) if corpus_name and root else
+                (calibration_clips(against or path), None))
+    compared = x if truth is None else x[truth.scored[truth.owner]]
+    inputs = quantize(x, float(given.scale[0]), int(given.zero_point[0]), given.dtype)
+    return {"inputs": inputs, "truth": truth, "clips": compared,
             "logits": scored.probabilities(x) if against else None}
-
-
-def _calibration(checkpoint: Path) -> Any:
-    """The clips that lie beside a checkpoint, normalised."""
-    from tfser.convert.calibration_set import FILE_NAME, load_calibration
-
-    beside = checkpoint.with_name(FILE_NAME)
-    if not beside.is_file():
-        raise InputError("TF-VAL-03", f"no {FILE_NAME} beside {str(checkpoint)!r}, and no --corpus",
-                         expected="recordings to compare the labels on", fix="add --corpus and --root")
-    return load_calibration(beside).x
 
 
 def _require_fit(path: Path, model: Model, scored: Scored) -> Any:
@@ -85,10 +90,11 @@ def _require_fit(path: Path, model: Model, scored: Scored) -> Any:
     subgraph = model.subgraphs[0]
     ends = [subgraph.tensors[index] for index in (*subgraph.inputs[:1], *subgraph.outputs[:1])]
     shapes = [(1, scored.features.frames, scored.features.mel_bands), (1, len(scored.labels))]
-    if [(end.dtype, end.shape) for end in ends] != [("int8", shape) for shape in shapes]:
+    dtype = "int16" if ends and ends[0].dtype == "int16" else "int8"
+    if [(end.dtype, end.shape) for end in ends] != [(dtype, shape) for shape in shapes]:
         raise InputError("TF-VAL-01", f"model {str(path)!r} with " + " and ".join(
                              f"{end.dtype}{list(end.shape)}" for end in ends),
-                         expected=f"int8{list(shapes[0])} and int8{list(shapes[1])}",
+                         expected=f"{dtype}{list(shapes[0])} and {dtype}{list(shapes[1])}",
                          fix="name the checkpoint that the model was built from, or leave out --against and --corpus")
     return ends[0]
 
@@ -97,24 +103,19 @@ def _corpus(scored: Scored, name: str, root: Path) -> tuple[Any, Any]:
     """Normalised features of a whole corpus, and what they are; the test speakers are scored."""
     import numpy as np
 
-    from tfser.cli import evaluate
+    from tfser.cli.tested_on import ALL, corpus_for, only
     from tfser.cli.train import read_features
-    from tfser.corpora import load_corpus
-    from tfser.training.data import select
+    from tfser.training.data import select_all
     from tfser.validate.accuracy import Truth
 
-    corpus = load_corpus(name, root)
-    if scored.labels != corpus.labels:
-        raise InputError("TF-VAL-02", f"a model with labels {', '.join(scored.labels)}",
-                         expected=f"the labels of {corpus.name}: {', '.join(corpus.labels)}",
-                         fix="choose the --corpus that the model was trained on")
-    role = "test" if scored.split and scored.split["corpus"] == corpus.name else evaluate.ALL
-    speakers = evaluate.speakers_of(role, scored.split, corpus)
+    corpus = corpus_for(scored.labels, name, root)
+    split = scored.split
+    role = "test" if split and split["corpus"] == corpus.name and split["test"] else ALL
+    wanted = [utterance.id for utterance in only(role, split, corpus).utterances]
     data = read_features(corpus, scored.features)
-    clips = select(data, np.full(len(data.x), True), scored.features)
-    names = [str(speaker) for speaker in clips.speakers]
-    return clips.x, Truth(clips.labels, corpus.labels, names, np.isin(names, speakers),
-                          f"{role} speakers of {corpus.name}")
+    clips = select_all(data, scored.features)
+    return clips.x, Truth(clips.labels, corpus.labels, clips.speakers.tolist(), np.isin(data.ids, wanted),
+                          f"{role} speakers of {corpus.name}", clips.owner)
 
 
 def _print(validation: Validation, title: str) -> None:

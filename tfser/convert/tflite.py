@@ -1,16 +1,18 @@
-"""Merged model to full-integer int8 .tflite: post-training quantisation, batch 1."""
+"""Merged model to full-integer int8 .tflite, batch 1: calibrated by clips, or from ranges that are known."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tfser.convert.calibrate import tensor_ranges, with_ranges
 from tfser.convert.canonical import canonicalise, operator_name, parse, schema
 from tfser.convert.export_form import export_form
 from tfser.errors import CheckFailed, InputError, ToolError
-from tfser.keras import keras, native_chatter_off, tf
+from tfser.keras import keras, native_chatter_off, quantize_file, tf
 from tfser.models.hrf import HighRankFactorization
 from tfser.models.layers import HardSwish, MatMul, Rsqrt
 
@@ -29,10 +31,14 @@ OPERATOR_OF_LAYER: dict[str, tuple[type, ...]] = {
 # Operators that the layers of the backbones make in any number, or none where they are fused.
 UNCOUNTED = ("ADD", "SUB", "MUL", "MEAN", "RESHAPE", "TRANSPOSE", "LOGISTIC", "TANH", "RELU", "RELU6")
 
+INT8, INT16 = "int8", "int16"
+# Types that a file's tensors may have: activations, weights, biases, shapes and axes.
+_TENSOR_TYPES = {INT8: ("INT8", "INT32"), INT16: ("INT16", "INT8", "INT64", "INT32")}
+
 _TYPES = {code: name for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
 
 
-def to_int8(model: keras.Model, calibration: np.ndarray) -> bytes:
+def to_int8(model: keras.Model, calibration: np.ndarray, percentile: float | None = None) -> bytes:
     """Quantise a merged model to a ``.tflite`` file with int8 input, output and activations.
 
     Parameters
@@ -42,6 +48,8 @@ def to_int8(model: keras.Model, calibration: np.ndarray) -> bytes:
         ``(batch, frames, mel_bands)``, output logits ``(batch, labels)``. It is not changed.
     calibration : np.ndarray [shape=(n, frames, mel_bands)], float32
         Real features, whose ranges become the ranges of the int8 tensors.
+    percentile : float, optional
+        Leaves the rarest values out of the ranges: see :func:`tfser.convert.calibrate.tensor_ranges`.
 
     Returns
     -------
@@ -59,12 +67,64 @@ def to_int8(model: keras.Model, calibration: np.ndarray) -> bytes:
         The converter refused the model.
     """
     _check_calibration(model, calibration)
-    model = export_form(model)
-    content = canonicalise(_convert(model, calibration), [layer.name for layer in model.layers])
+    exported = export_form(model)
+    return _checked(_int8_file(exported, calibration, percentile), exported)
+
+
+def to_int16(model: keras.Model, calibration: np.ndarray) -> bytes:
+    """As :func:`to_int8`, with int16 input, output and activations; weights stay int8, biases are int64.
+
+    An operator in it may lack a 16-bit kernel in TensorFlow Lite Micro. Of the layers of the backbones only
+    HARD_SWISH has none in the converter itself, which raises `CheckFailed`.
+    """
+    _check_calibration(model, calibration)
+    exported = export_form(model)
+    without = [layer.name for layer in exported.layers if isinstance(layer, HardSwish)]
+    if without:
+        raise CheckFailed("TF-CONV-06", f"HARD_SWISH{_listed(without)} has no 16-bit form in TensorFlow's converter",
+                          expected="operators with 16-bit activations",
+                          fix="build with --activations int8, or train with --activation swish")
+    converter = _converter(exported)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([clip[None]] for clip in calibration.astype(np.float32))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int16
+    return _checked(_converted(exported, converter.convert), exported, INT16)
+
+
+def to_float(model: keras.Model) -> bytes:
+    """The same operators without quantisation: a float32 ``.tflite`` file in canonical form, to compare with."""
+    exported = export_form(model)
+    return canonicalise(_converted(exported, _converter(exported).convert), _names(exported))
+
+
+def quantised_to_int8(quantised: keras.Model, model: keras.Model) -> bytes:
+    """As :func:`to_int8`, with the weights and the ranges of a quantised form of ``model``.
+
+    Parameters
+    ----------
+    quantised : keras.Model
+        Of :func:`tfser.convert.quantised_form.quantised_form`, as it was made or tuned since.
+    model : keras.Model
+        The merged model that it is a form of, which says what operators there must be.
+    """
+    converter = _converter(quantised)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    return _checked(_converted(quantised, converter.convert), export_form(model))
+
+
+def _checked(content: bytes, exported: keras.Model, activations: str = INT8) -> bytes:
+    """The file of a model in export form, in canonical form and found sound."""
+    content = canonicalise(content, _names(exported))
     parsed = parse(content)
-    _check_integer(parsed)
-    _check_operators(parsed, model)
+    _check_integer(parsed, activations)
+    _check_operators(parsed, exported)
     return content
+
+
+def _names(exported: keras.Model) -> list[str]:
+    return [layer.name for layer in exported.layers]
 
 
 def operator_counts(parsed: Any) -> Counter[str]:
@@ -72,20 +132,31 @@ def operator_counts(parsed: Any) -> Counter[str]:
     return Counter(operator_name(parsed, operator) for operator in parsed.subgraphs[0].operators)
 
 
-def _convert(model: keras.Model, calibration: np.ndarray) -> bytes:
+def _converter(model: keras.Model) -> Any:
     # Without a fixed batch the graph computes its shapes at run time, in int32.
     signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="features")
     function = tf.function(lambda features: model(features, training=False), input_signature=[signature])
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([clip[None]] for clip in calibration.astype(np.float32))
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.int8
-    converter.inference_output_type = tf.int8
+    # Of a Keras model, the converter would first save every layer with every way to call it: most of its time.
+    variables = tf.Module()
+    variables.kept = model.variables
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], variables)
     converter._experimental_disable_batchmatmul_unfold = True  # or a batched matmul becomes SPLIT, FC, PACK
+    return converter
+
+
+def _int8_file(exported: keras.Model, calibration: np.ndarray, percentile: float | None = None) -> bytes:
+    """As TensorFlow's quantiser leaves it."""
+    def convert() -> bytes:
+        content = _converter(exported).convert()
+        ranged = with_ranges(content, tensor_ranges(content, calibration, percentile))
+        return quantize_file(ranged, input_data_type=tf.int8, output_data_type=tf.int8)
+    return _converted(exported, convert)
+
+
+def _converted(model: keras.Model, convert: Callable[[], bytes]) -> bytes:
     try:
         with native_chatter_off():
-            return converter.convert()
+            return convert()
     except Exception as error:  # its own ConverterError, and whatever its passes and kernels raise
         cause = str(error).strip().partition("\n")[0]
         raise ToolError("TF-CONV-05", f"TensorFlow's converter refused model {model.name!r}: {cause}",
@@ -103,13 +174,14 @@ def _check_calibration(model: keras.Model, calibration: np.ndarray) -> None:
                          expected="finite log-mel features", fix="check the recordings they were made from")
 
 
-def _check_integer(parsed: Any) -> None:
+def _check_integer(parsed: Any, activations: str) -> None:
     tensors = parsed.subgraphs[0].tensors
     wrong = [f"{_name(tensor)} ({_TYPES[tensor.type].lower()})" for tensor in tensors
-             if _TYPES[tensor.type] not in ("INT8", "INT32")]
+             if _TYPES[tensor.type] not in _TENSOR_TYPES[activations]]
     if wrong:
         raise CheckFailed("TF-CONV-03", f"{len(wrong)} of {len(tensors)} tensors are not integer{_listed(wrong)}",
-                          expected="int8 activations and weights, int32 biases",
+                          expected="int8 activations and weights, int32 biases" if activations == INT8 else
+                          "int16 activations, int8 weights, int64 biases",
                           fix="replace the layer by one whose operations are int8 (see tfser/models/layers.py)")
 
 

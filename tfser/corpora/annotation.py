@@ -7,17 +7,14 @@ import csv
 import difflib
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import soundfile
-
-from tfser.corpora.manifest import Corpus, Published, Skipped, Utterance, audio_files, refuse_duplicates
+from tfser.corpora.manifest import Corpus, Published, Skipped, Utterance, audio_files, is_empty, refuse_duplicates
 from tfser.errors import InputError
 
-#: A file with sound in it is larger: only those below it are opened to see whether they hold a sample.
-SMALL_FILE_BYTES = 1024
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -43,10 +40,17 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file; raises ``InputError`` for text that is no JSON."""
+    """The value in a JSON file; raises ``InputError`` for text that is no JSON, or has a key twice in one object."""
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+        if twice:  # json would keep the last and drop the others without a word
+            raise InputError("TF-CORPUS-37", f"{str(path)!r} with the key {twice[0]!r} twice in one object",
+                             expected="each key once", fix="restore the file from the corpus")
+        return dict(pairs)
+
     try:
-        return json.loads(read_text(path))
-    except ValueError as error:
+        return json.loads(read_text(path), object_pairs_hook=once)
+    except (ValueError, RecursionError) as error:
         raise InputError("TF-CORPUS-09", f"{str(path)!r} is no JSON: {error}", expected="one JSON value",
                          fix="restore the file from the corpus") from error
 
@@ -66,10 +70,11 @@ def read_table(path: Path, columns: Sequence[str], optional: Sequence[str] = (),
     Raises
     ------
     InputError
-        A column is missing, renamed or there twice, or a row has more or fewer cells than the header.
+        A column is missing, renamed or there twice, a row has more or fewer cells than the header, or a quotation
+        mark is never closed.
     """
-    lines = csv.reader(io.StringIO(read_text(path)), delimiter=delimiter)
-    header = [cell.strip() for cell in next(lines, [])]
+    lines = _cells(path, delimiter)
+    header = [cell.strip() for cell in next(lines, (0, []))[1]]
     known = {name.lower(): name for name in (*columns, *optional)}
     names = [known.get(cell.lower(), cell) for cell in header]
     absent = [name for name in columns if name not in names]
@@ -82,15 +87,30 @@ def read_table(path: Path, columns: Sequence[str], optional: Sequence[str] = (),
                          fix="rename the columns in the first line" + (
                              "" if delimiter == "," else "; they are separated by tabs"))
     rows = []
-    for row in lines:
+    for number, row in lines:
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != len(names):
-            raise InputError("TF-CORPUS-11", f"{str(path)!r}, line {lines.line_num}, with {len(row)} cells",
+            raise InputError("TF-CORPUS-11", f"{str(path)!r}, line {number}, with {len(row)} cells",
                              expected=f"{len(names)}, as in the header",
                              fix="quote cells that hold the separator, and complete the line")
         rows.append(dict(zip(names, (cell.strip() for cell in row), strict=True)))
     return rows
+
+
+def _cells(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Each row's last line and cells; tabs separate cells that are never quoted."""
+    text = io.StringIO(read_text(path))
+    # Strict, as otherwise the cell of a quotation mark that is never closed swallows the rest of the file.
+    reader = csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE) if delimiter == "\t" else \
+        csv.reader(text, delimiter=delimiter, strict=True)
+    try:
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise InputError("TF-CORPUS-38", f"{str(path)!r}, line {reader.line_num}: {error}",
+                         expected='a cell with a separator or a quotation mark as "one, ""two"" three"',
+                         fix="correct the quotation marks") from error
 
 
 def seconds(text: str, path: Path, *, what: str = "time") -> float:
@@ -113,17 +133,6 @@ def audio_by_stem(root: Path) -> dict[str, list[Path]]:
     return found
 
 
-def is_empty(path: Path) -> bool:
-    """Whether a recording has no sample; one that cannot be read is not empty but broken."""
-    size = path.stat().st_size
-    if size >= SMALL_FILE_BYTES:
-        return False
-    try:
-        return size == 0 or soundfile.info(path).frames == 0
-    except soundfile.SoundFileError:
-        return False
-
-
 def collect(name: str, labels: Mapping[str, str], found: Iterable[Utterance | Skipped], *,
             published: Published | None = None, bonds: tuple[tuple[str, ...], ...] = (),
             notes: Sequence[str] = ()) -> Corpus:
@@ -140,7 +149,7 @@ def collect(name: str, labels: Mapping[str, str], found: Iterable[Utterance | Sk
     Raises
     ------
     InputError
-        An id comes twice, or no utterance can be used.
+        An id comes twice, a recording comes twice with contradictory annotations, or no utterance can be used.
     """
     utterances: list[Utterance] = []
     skipped: list[Skipped] = []
@@ -151,6 +160,8 @@ def collect(name: str, labels: Mapping[str, str], found: Iterable[Utterance | Sk
         else:
             utterances.append(one)
     refuse_duplicates(utterances)
+    utterances, copies = _without_copies(utterances)
+    skipped += copies
     if not utterances:
         reasons = "; ".join(f"{count} {reason}" for reason, count in list(count_reasons(skipped).items())[:4])
         raise InputError("TF-CORPUS-13", f"{name} without one usable utterance" + (f" ({reasons})" if reasons else ""),
@@ -158,6 +169,21 @@ def collect(name: str, labels: Mapping[str, str], found: Iterable[Utterance | Sk
     utterances.sort(key=lambda utterance: (utterance.speaker, utterance.path.stem, utterance.start_s, utterance.id))
     return Corpus(name, tuple(dict.fromkeys(labels.values())), tuple(utterances), tuple(sorted(skipped)), published,
                   bonds, tuple(notes))
+
+
+def _without_copies(utterances: Sequence[Utterance]) -> tuple[list[Utterance], list[Skipped]]:
+    """Each part of a recording once: copies under other ids would be in training and in the test."""
+    first: dict[tuple[Path, float, float | None], Utterance] = {}
+    copies = []
+    for one in utterances:
+        same = first.setdefault((one.path, one.start_s, one.end_s), one)
+        if (same.speaker, same.label) != (one.speaker, one.label):
+            raise InputError("TF-CORPUS-40", f"{same.id!r} and {one.id!r}, which are the same part of "
+                             f"{str(one.path)!r}, of {same.speaker} ({same.label}) and of {one.speaker} ({one.label})",
+                             expected="one speaker and one label for each recording", fix="correct the annotation")
+        if same is not one:
+            copies.append(Skipped(one.id, "duplicate", "the same part of a recording as another"))
+    return list(first.values()), copies
 
 
 def _usable(utterance: Utterance, labels: Mapping[str, str]) -> Utterance | Skipped:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from tfser.corpora.annotation import collect, read_table
 from tfser.corpora.csv_manifest import PARTS, partly_split
-from tfser.corpora.manifest import Corpus, Part, Utterance
+from tfser.corpora.manifest import Corpus, Part, Skipped, Utterance
 from tfser.errors import InputError
 
 LABEL, SPEAKER, TEXTS = "emotion", "speaker", ("transcription", "text")
@@ -62,7 +62,10 @@ def load(root: Path) -> Corpus:
     texts = _column(tables, TEXTS)
     found = [_utterance(root, segment, emotion, speakers, texts, parts) for segment, emotion in emotions.items()]
     labels = sorted(set(emotions.values()) - {""})
-    return collect("audformat", {label: label for label in labels}, found, notes=partly_split(found))
+    unlabelled = {segment.file for table in tables.values() for segment in table} - {one.file for one in emotions}
+    return collect("audformat", {label: label for label in labels},
+                   [*found, *(Skipped(file, "unlabelled", f"no {LABEL} in any table") for file in unlabelled)],
+                   notes=partly_split(found))
 
 
 def _utterance(root: Path, segment: Segment, emotion: str, speakers: dict[Segment, str], texts: dict[Segment, str],
@@ -90,8 +93,19 @@ def _read_tables(root: Path) -> dict[str, dict[Segment, dict[str, str]]]:
     for path in paths:
         rows = read_table(path, ())
         if rows and "file" in rows[0]:
-            tables[path.name[len("db."):-len(".csv")]] = {_segment(row, path): row for row in rows}
+            tables[path.name[len("db."):-len(".csv")]] = _by_segment(rows, path)
     return tables
+
+
+def _by_segment(rows: list[dict[str, str]], path: Path) -> dict[Segment, dict[str, str]]:
+    table: dict[Segment, dict[str, str]] = {}
+    for row in rows:
+        segment = _segment(row, path)
+        if segment in table:
+            raise InputError("TF-CORPUS-39", f"{str(path)!r} with {segment.file!r} from {segment.start_s:g} s twice",
+                             expected="each part of a file once in a table", fix="save the database with audformat")
+        table[segment] = row
+    return table
 
 
 def _segment(row: dict[str, str], path: Path) -> Segment:

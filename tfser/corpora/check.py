@@ -14,7 +14,7 @@ import soundfile
 
 from tfser.audio.io import is_silent, read_audio
 from tfser.corpora.manifest import Corpus, Skipped, Utterance
-from tfser.corpora.splits import Split, customary_folds, make_split, shared_texts
+from tfser.corpora.splits import ROLES, Split, customary_folds, make_split, shared_texts, untrained_labels
 from tfser.errors import InputError
 from tfser.spec import FeatureSpec
 
@@ -37,11 +37,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class FoldCount:
-    """A split in numbers: utterances of each role, and sentences that are in training and test."""
+    """A split in numbers: utterances of each role, sentences in training and test, labels that nobody trains."""
 
     split: Split
     utterances: dict[str, int]
     shared_texts: tuple[str, ...]
+    untrained_labels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,15 @@ class Report:
     """What ``check`` found.
 
     ``unusable`` are the corpus's skipped entries and the recordings that do not decode; ``silent`` are ids;
-    ``short`` counts utterances shorter than half a model's clip, of which it hears mostly zeros;
+    ``padded`` counts utterances shorter than a model's clip, which zeros follow; ``short`` those of them that
+    are shorter than half of it, of which it hears mostly zeros;
     ``unsplittable`` says why there is no split, or is empty.
     """
 
     corpus: Corpus
     unusable: tuple[Skipped, ...]
     silent: tuple[str, ...]
+    padded: int
     short: int
     duration_s: float
     labels: dict[str, int]
@@ -102,10 +105,11 @@ def check(corpus: Corpus, on_file: Callable[[], None] = lambda: None) -> Report:
                 silent.append(utterance.id)
     folds, unsplittable = _folds(corpus)
     spec = FeatureSpec()
-    half_clip_s = spec.clip_samples / spec.sample_rate_hz / 2
+    clip_s = spec.clip_samples / spec.sample_rate_hz
+    padded, short = (sum(duration < limit for duration in durations) for limit in (clip_s, clip_s / 2))
     counted = Counter(utterance.label for utterance in corpus.utterances)
-    return Report(corpus, tuple(unusable), tuple(silent), sum(duration < half_clip_s for duration in durations),
-                  sum(durations), {label: counted[label] for label in corpus.labels},
+    return Report(corpus, tuple(unusable), tuple(silent), padded, short, sum(durations),
+                  {label: counted[label] for label in corpus.labels},
                   dict(Counter(utterance.speaker for utterance in corpus.utterances)), folds, unsplittable,
                   tuple(_differences(corpus)))
 
@@ -134,10 +138,8 @@ def _folds(corpus: Corpus) -> tuple[tuple[FoldCount, ...], str]:
         splits = [make_split(corpus, fold=fold) for fold in range(customary_folds(corpus))]
     except InputError as error:
         return (), error.received
-    counted = Counter(utterance.speaker for utterance in corpus.utterances)
-    return tuple(FoldCount(split, {role: sum(counted[speaker] for speaker in getattr(split, role))
-                                   for role in ("train", "validation", "test")}, shared_texts(corpus, split))
-                 for split in splits), ""
+    return tuple(FoldCount(split, {role: list(split.roles.values()).count(role) for role in ROLES},
+                           shared_texts(corpus, split), untrained_labels(corpus, split)) for split in splits), ""
 
 
 def _differences(corpus: Corpus) -> list[Difference]:

@@ -18,7 +18,8 @@ from tfser.corpora.manifest import Corpus, Published, Utterance, from_file_names
 EMOTIONS = {"W": "anger", "L": "boredom", "E": "disgust", "A": "fear", "F": "happiness", "N": "neutral",
             "T": "sadness"}
 LABELS = ("anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness")
-# Men 03, 10, 11, 12, 15 and women 08, 09, 13, 14, 16, alternating: consecutive pairs have both.
+MEN = frozenset({"03", "10", "11", "12", "15"})
+# Men and women alternate: consecutive pairs have both.
 SPEAKERS = ("03", "08", "10", "09", "11", "13", "12", "14", "15", "16")
 PUBLISHED = Published(535, 10, {"anger": 127, "boredom": 81, "disgust": 46, "fear": 69, "happiness": 71, "neutral": 79,
                                 "sadness": 62})

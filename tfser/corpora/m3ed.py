@@ -22,6 +22,7 @@ from tfser.errors import InputError
 
 LABELS = {name: name.lower() for name in ("Happy", "Neutral", "Sad", "Disgust", "Anger", "Fear", "Surprise")}
 PARTS: dict[str, Part] = {"train": "train", "val": "validation", "test": "test"}
+# Counts of the classes were not to be had from a source that could be read.
 PUBLISHED = Published(24449)
 #: Series of each part.
 PUBLISHED_SERIES: dict[Part, int] = {"train": 38, "validation": 7, "test": 11}

@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import soundfile
+
 from tfser.audio.io import AUDIO_SUFFIXES
 from tfser.errors import InputError
 
+#: A file with sound in it is larger: only those below it are opened to see whether they hold a sample.
+SMALL_FILE_BYTES = 1024
+
 Part = Literal["train", "validation", "test"]
-Kind = Literal["missing", "corrupt", "empty", "unlabelled", "excluded", "foreign"]
+Kind = Literal["missing", "corrupt", "empty", "unlabelled", "duplicate", "excluded", "foreign"]
 
 
 class Skipped(NamedTuple):
@@ -20,7 +25,8 @@ class Skipped(NamedTuple):
 
     ``kind`` is ``missing`` (annotated, no audio), ``corrupt`` (audio or annotation that cannot be used),
     ``empty`` (no samples, or no time between start and end), ``unlabelled`` (no annotation, or a label outside
-    the set), ``excluded`` (left out by the corpus's own rules) or ``foreign`` (not of this corpus).
+    the set), ``duplicate`` (what another utterance is already), ``excluded`` (left out by the corpus's own
+    rules) or ``foreign`` (not of this corpus).
     """
 
     name: str
@@ -125,16 +131,19 @@ def from_file_names(
     """
     files = audio_files(root)
     parsed = [(path, parse(path)) for path in files]
-    utterances = [utterance for _, utterance in parsed if utterance is not None]
+    utterances = [utterance for path, utterance in parsed if utterance is not None and not is_empty(path)]
     if not utterances:
-        raise InputError("TF-CORPUS-03", f"folder {str(root)!r} with {len(files)} audio files, none of {name}",
+        raise InputError("TF-CORPUS-03", f"folder {str(root)!r} with {len(files)} audio files, of {name} none that "
+                         "has a sample",
                          expected=f"recordings with the file names of {name}", fix="check --root and --corpus")
     _refuse_strangers(utterances, speakers)
     refuse_duplicates(utterances)
     utterances.sort(key=lambda utterance: (speakers.index(utterance.speaker), utterance.id))
-    skipped = tuple(Skipped(path.relative_to(root).as_posix(), "foreign", f"no file name of {name}")
-                    for path, utterance in parsed if utterance is None)
-    return Corpus(name, labels, tuple(utterances), skipped, published)
+    skipped = [Skipped(path.relative_to(root).as_posix(), "foreign", f"no file name of {name}")
+               for path, utterance in parsed if utterance is None]
+    skipped += [Skipped(utterance.id, "empty", "no samples") for path, utterance in parsed
+                if utterance is not None and is_empty(path)]
+    return Corpus(name, labels, tuple(utterances), tuple(skipped), published)
 
 
 def look_up(table: Mapping[str, str], code: str, what: str, path: Path) -> str:
@@ -164,6 +173,17 @@ def audio_files(root: Path) -> list[Path]:
         found += [Path(folder, name) for name in names
                   if not name.startswith(".") and Path(name).suffix.lower() in AUDIO_SUFFIXES]
     return sorted(found)
+
+
+def is_empty(path: Path) -> bool:
+    """Whether a recording has no sample; one that cannot be read is not empty but broken."""
+    size = path.stat().st_size
+    if size >= SMALL_FILE_BYTES:
+        return False
+    try:
+        return size == 0 or soundfile.info(path).frames == 0
+    except soundfile.SoundFileError:
+        return False
 
 
 def _raise(error: OSError) -> None:

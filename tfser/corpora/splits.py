@@ -1,13 +1,18 @@
-"""Speaker-disjoint splits: no speaker is heard in more than one of train, validation and test."""
+"""Who trains, who validates, who is tested; by default no speaker is heard in more than one of them."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
-from tfser.corpora.manifest import Corpus, Part
+import numpy as np
+
+from tfser.corpora.manifest import Corpus, Part, Utterance
 from tfser.errors import InputError
 from tfser.files import canonical_json
 
@@ -21,14 +26,20 @@ DEFAULT_FOLDS = 5
 OFFICIAL = 1
 #: Without validation speakers of its own, an official split gives one of so many from training.
 VALIDATION_OF_TRAINING = 5
+#: Whose recordings train: with those who validate once the recipe is settled, with all for a model to deploy.
+TRAIN_ON: Mapping[str, tuple[Role, ...]] = MappingProxyType(
+    {"train": ("train",), "train+validation": ("train", "validation"), "all": ROLES})
+#: The order in which :func:`utterance_split` deals utterances out: one for all, so that seeds compare by pairs.
+OVERLAP_SEED = 0
 
 
 @dataclass(frozen=True)
 class Split:
-    """The speakers of each role in one fold.
+    """The speakers of each role in one fold; a role may be empty where ``train_on`` says so.
 
     ``fingerprint`` is the SHA-256 of the sorted (role, speaker, utterance id, label) of every
     utterance: equal fingerprints mean the same experiment, whatever folder the corpus was read from.
+    ``roles`` has the role of each utterance by its id.
     """
 
     corpus: str
@@ -38,32 +49,78 @@ class Split:
     validation: tuple[str, ...]
     test: tuple[str, ...]
     fingerprint: str
+    train_on: str = "train"
+    speaker_disjoint: bool = True
+    roles: Mapping[str, Role] = field(default_factory=dict, compare=False, repr=False)
+
+    def record(self) -> dict[str, Any]:
+        """What a checkpoint and a manifest say of it, as plain JSON types; :func:`split_again` makes it again."""
+        values = {entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self) if entry.name != "roles"}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
-def make_split(corpus: Corpus, *, folds: int | None = None, fold: int = 0) -> Split:
+def complete_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A split's record with what earlier versions did not write, because there was one way only."""
+    defaults = {entry.name: entry.default for entry in dataclasses.fields(Split)
+                if entry.name in ("train_on", "speaker_disjoint")}
+    return {**defaults, **record}
+
+
+def make_split(corpus: Corpus, *, folds: int | None = None, fold: int = 0, train_on: str = "train",
+               speaker_overlap: bool = False) -> Split:
     """The customary split: the corpus's own where it has one, else fold ``fold`` of its customary folds.
 
     Parameters
     ----------
     folds : int, optional
         Another number of folds; ``OFFICIAL`` asks for the corpus's own split and nothing else.
+    train_on : str
+        A key of ``TRAIN_ON``: roles that train; those but ``train`` are empty then.
+    speaker_overlap : bool
+        Split by utterances instead of speakers: see :func:`utterance_split`.
 
     Raises
     ------
     InputError
-        There is one class only, or the split is impossible: see ``official_split`` and ``speaker_split``.
+        There is one class only, in all or for training, or the split is impossible: see ``official_split``,
+        ``speaker_split`` and ``utterance_split``.
     """
     heard = sorted({utterance.label for utterance in corpus.utterances})
     if len(heard) < 2:
         raise InputError("TF-SPLIT-05", f"{corpus.name} with one class: {', '.join(heard)}",
                          expected="two classes or more", fix="add recordings with other labels")
-    if folds == OFFICIAL or (folds is None and corpus.has_official_split):
-        return official_split(corpus, fold=fold)
-    return speaker_split(corpus, folds=folds or customary_folds(corpus), fold=fold)
+    if speaker_overlap:
+        split = utterance_split(corpus, folds=folds or customary_folds(corpus, speaker_overlap=True), fold=fold)
+    elif folds == OFFICIAL or (folds is None and corpus.has_official_split):
+        split = official_split(corpus, fold=fold)
+    else:
+        split = speaker_split(corpus, folds=folds or customary_folds(corpus), fold=fold)
+    training = TRAIN_ON[train_on]
+    roles: dict[str, Role] = {name: "train" if role in training else role for name, role in split.roles.items()}
+    widened = dataclasses.replace(_split(corpus, roles, folds=split.folds, fold=fold), train_on=train_on,
+                                  speaker_disjoint=split.speaker_disjoint)
+    taught = set(heard) - set(untrained_labels(corpus, widened))
+    if len(taught) < 2:
+        raise InputError("TF-SPLIT-09", f"fold {fold} of {corpus.name}, whose training speakers have one class: "
+                         f"{', '.join(taught)}", expected="two classes or more to train",
+                         fix="choose another --fold or --folds, or add recordings with other labels")
+    return widened
 
 
-def customary_folds(corpus: Corpus) -> int:
+def split_again(corpus: Corpus, record: Mapping[str, Any]) -> Split:
+    """The split that a model was trained with, from what :meth:`Split.record` wrote.
+
+    Its fingerprint is another than the recorded one where ``corpus`` is another copy. Raises as ``make_split``.
+    """
+    record = complete_record(record)
+    return make_split(corpus, folds=record["folds"], fold=record["fold"], train_on=record["train_on"],
+                      speaker_overlap=not record["speaker_disjoint"])
+
+
+def customary_folds(corpus: Corpus, *, speaker_overlap: bool = False) -> int:
     """How many folds a corpus is compared on: at most one for each speaker, or for those who stay together."""
+    if speaker_overlap:
+        return FOLDS.get(corpus.name, DEFAULT_FOLDS)
     if corpus.has_official_split:
         return OFFICIAL
     return FOLDS.get(corpus.name, max(MIN_FOLDS, min(DEFAULT_FOLDS, len(_units(corpus)))))
@@ -84,28 +141,21 @@ def official_split(corpus: Corpus, *, fold: int = 0) -> Split:
         raise InputError("TF-SPLIT-06", f"fold {fold} of the official split of {corpus.name}"
                          + ("" if corpus.has_official_split else ", which has none"),
                          expected="fold 0 of a corpus with an official split", fix="choose a number of --folds")
-    roles: dict[Role, list[str]] = {role: [] for role in ROLES}
-    seen: dict[str, Role] = {}
+    part_of: dict[str, Role] = {}
     for utterance in corpus.utterances:
-        part = utterance.part
-        if part and utterance.speaker not in seen:
-            seen[utterance.speaker] = part
-            roles[part].append(utterance.speaker)
-        elif seen[utterance.speaker] != part:
-            raise InputError("TF-SPLIT-07", f"speaker {utterance.speaker!r} in {seen[utterance.speaker]} and in {part}",
+        part, speaker = utterance.part, utterance.speaker
+        if part and part_of.setdefault(speaker, part) != part:
+            raise InputError("TF-SPLIT-07", f"speaker {speaker!r} in {part_of[speaker]} and in {part}",
                              expected="a split in which no speaker crosses",
                              fix="split by speaker instead: choose a number of --folds")
-    if not roles["validation"]:
-        units = [unit for unit in _units(corpus) if seen[unit[0]] == "train"]
+    if "validation" not in part_of.values():
+        units = [unit for unit in _units(corpus) if part_of[unit[0]] == "train"]
         given = units[len(units) - max(1, len(units) // VALIDATION_OF_TRAINING):]
-        roles["validation"] = [speaker for unit in given for speaker in unit]
-        roles["train"] = [speaker for speaker in roles["train"] if speaker not in roles["validation"]]
-    if empty := [role for role in ROLES if not roles[role]]:
+        part_of.update(dict.fromkeys(itertools.chain(*given), "validation"))
+    if empty := [role for role in ROLES if role not in part_of.values()]:
         raise InputError("TF-SPLIT-08", f"official split of {corpus.name} without speakers for {', '.join(empty)}",
                          expected="speakers in each part", fix="point --root at the whole corpus")
-    named = {role: tuple(speakers) for role, speakers in roles.items()}
-    return Split(corpus.name, OFFICIAL, 0, named["train"], named["validation"], named["test"],
-                 _fingerprint(corpus, named))
+    return _split(corpus, {u.id: part_of[u.speaker] for u in corpus.utterances}, folds=OFFICIAL, fold=0)
 
 
 def shared_texts(corpus: Corpus, split: Split) -> tuple[str, ...]:
@@ -113,11 +163,15 @@ def shared_texts(corpus: Corpus, split: Split) -> tuple[str, ...]:
 
     Acted corpora have few sentences, which everyone says; there it cannot be helped, but must be said.
     """
-    texts: dict[Role, set[str]] = {role: set() for role in ROLES}
-    roles = {speaker: role for role in ROLES for speaker in getattr(split, role)}
-    for utterance in corpus.utterances:
-        texts[roles[utterance.speaker]].add(utterance.text)
-    return tuple(sorted((texts["train"] & texts["test"]) - {""}))
+    train, test = ({utterance.text for utterance in utterances_of(corpus, split, role)} for role in ("train", "test"))
+    return tuple(sorted((train & test) - {""}))
+
+
+def untrained_labels(corpus: Corpus, split: Split) -> tuple[str, ...]:
+    """Labels that are heard, but by nobody who trains: a model cannot know them."""
+    taught = {utterance.label for utterance in utterances_of(corpus, split, "train")}
+    heard = {utterance.label for utterance in corpus.utterances}
+    return tuple(label for label in corpus.labels if label in heard - taught)
 
 
 def speaker_split(corpus: Corpus, *, folds: int, fold: int) -> Split:
@@ -137,34 +191,65 @@ def speaker_split(corpus: Corpus, *, folds: int, fold: int) -> Split:
         raise InputError("TF-SPLIT-01", f"{corpus.name} with {len(speakers)} speaker(s): {', '.join(speakers)}",
                          expected=f"at least {MIN_FOLDS}, one each for training, validation and test",
                          fix="add recordings of other speakers")
-    if not MIN_FOLDS <= folds <= len(units):
-        raise InputError("TF-SPLIT-02", f"{folds} folds for {len(speakers)} speakers of {corpus.name}",
-                         expected=f"{MIN_FOLDS} to {len(units)} folds", fix="choose another number of folds")
-    if not 0 <= fold < folds:
-        raise InputError("TF-SPLIT-03", f"fold {fold}", expected=f"0 to {folds - 1}", fix="choose another fold")
-    edges = [len(units) * index // folds for index in range(folds + 1)]
-    groups = [tuple(itertools.chain.from_iterable(units[start:stop])) for start, stop in itertools.pairwise(edges)]
-    validating = (fold + 1) % folds
-    train = tuple(speaker for index, group in enumerate(groups) if index not in (fold, validating) for speaker in group)
-    roles: dict[Role, tuple[str, ...]] = {"train": train, "validation": groups[validating], "test": groups[fold]}
-    return Split(corpus.name, folds, fold, roles["train"], roles["validation"], roles["test"],
-                 _fingerprint(corpus, roles))
+    _require_fold(corpus, folds, fold, most=len(units), of=f"{len(speakers)} speakers")
+    # The fold k whose run of units, from len * k // folds to len * (k + 1) // folds, holds the index.
+    fold_of = {speaker: (folds * (index + 1) - 1) // len(units) for index, unit in enumerate(units)
+               for speaker in unit}
+    return _split(corpus, {u.id: _role(fold_of[u.speaker], folds, fold) for u in corpus.utterances},
+                  folds=folds, fold=fold)
 
 
-def role_of(split: Split, speaker: str) -> Role:
-    """The one role that ``speaker`` has.
+def utterance_split(corpus: Corpus, *, folds: int, fold: int) -> Split:
+    """Fold ``fold`` of ``folds`` by utterances, at random, each label dealt out evenly: speakers overlap.
+
+    What a model scores on such a test says how well it knows these speakers, and is far above what it does with
+    others. It is here to compare with figures that were published so, and for those who want a model of
+    their own voice.
 
     Raises
     ------
     InputError
-        The speaker is not in the split.
+        Fewer than three folds, more folds than utterances, or no such fold.
     """
-    for role in ROLES:
-        if speaker in getattr(split, role):
-            return role
-    raise InputError("TF-SPLIT-04", f"speaker {speaker!r}, who is not in the split of {split.corpus}",
-                     expected=f"one of {', '.join((*split.train, *split.validation, *split.test))}",
-                     fix="make the split from the same corpus")
+    _require_fold(corpus, folds, fold, most=len(corpus.utterances), of=f"{len(corpus.utterances)} utterances")
+    rng = np.random.default_rng(OVERLAP_SEED)
+    dealt = [name for label in corpus.labels
+             for name in rng.permutation(sorted(u.id for u in corpus.utterances if u.label == label)).tolist()]
+    roles = {name: _role(place % folds, folds, fold) for place, name in enumerate(dealt)}
+    return dataclasses.replace(_split(corpus, roles, folds=folds, fold=fold), speaker_disjoint=False)
+
+
+def role_of(split: Split, utterance_id: str) -> Role:
+    """The one role that an utterance has.
+
+    Raises
+    ------
+    InputError
+        The utterance is not in the split.
+    """
+    if utterance_id not in split.roles:
+        raise InputError("TF-SPLIT-04", f"utterance {utterance_id!r}, which is not in the split of {split.corpus}",
+                         expected=f"one of its {len(split.roles)} utterances",
+                         fix="make the split from the same corpus")
+    return split.roles[utterance_id]
+
+
+def utterances_of(corpus: Corpus, split: Split, role: Role) -> tuple[Utterance, ...]:
+    """The utterances of a role, in the corpus's order."""
+    return tuple(utterance for utterance in corpus.utterances if split.roles[utterance.id] == role)
+
+
+def _role(own: int, folds: int, fold: int) -> Role:
+    """What those of fold ``own`` do while fold ``fold`` is tested."""
+    return "test" if own == fold else "validation" if own == (fold + 1) % folds else "train"
+
+
+def _require_fold(corpus: Corpus, folds: int, fold: int, *, most: int, of: str) -> None:
+    if not MIN_FOLDS <= folds <= most:
+        raise InputError("TF-SPLIT-02", f"{folds} folds for {of} of {corpus.name}",
+                         expected=f"{MIN_FOLDS} to {most} folds", fix="choose another number of folds")
+    if not 0 <= fold < folds:
+        raise InputError("TF-SPLIT-03", f"fold {fold}", expected=f"0 to {folds - 1}", fix="choose another fold")
 
 
 def _units(corpus: Corpus) -> list[tuple[str, ...]]:
@@ -176,7 +261,14 @@ def _units(corpus: Corpus) -> list[tuple[str, ...]]:
     return [tuple(speakers) for speakers in units.values()]
 
 
-def _fingerprint(corpus: Corpus, roles: dict[Role, tuple[str, ...]]) -> str:
-    role = {speaker: name for name, group in roles.items() for speaker in group}
-    rows = sorted([role[u.speaker], u.speaker, u.id, u.label] for u in corpus.utterances)
+def _split(corpus: Corpus, roles: Mapping[str, Role], *, folds: int, fold: int) -> Split:
+    """A split from the role of each utterance; speakers are in the corpus's order."""
+    heard = {(roles[utterance.id], utterance.speaker) for utterance in corpus.utterances}
+    speakers = {role: tuple(name for name in corpus.speakers if (role, name) in heard) for role in ROLES}
+    return Split(corpus.name, folds, fold, speakers["train"], speakers["validation"], speakers["test"],
+                 _fingerprint(corpus.utterances, roles), roles=roles)
+
+
+def _fingerprint(utterances: Iterable[Utterance], roles: Mapping[str, Role]) -> str:
+    rows = sorted([roles[u.id], u.speaker, u.id, u.label] for u in utterances)
     return hashlib.sha256(canonical_json(rows).encode()).hexdigest()

@@ -1,31 +1,49 @@
-"""Which part of a recording a model hears: clips of the length that it was trained on."""
+"""Which parts of a recording a model hears: windows of the length that it was trained on."""
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
-from tfser.audio.io import is_silent
+from tfser.audio.io import from_pcm16, is_silent, to_pcm16
+from tfser.features.check import check_spec
+from tfser.features.logmel import log_mel
+from tfser.features.normalise import level_normalise
 from tfser.spec import FeatureSpec
 
 
-def loudest_clip(y: np.ndarray, spec: FeatureSpec) -> np.ndarray:
-    """The ``clip_samples`` of a recording that hold the most energy: speech, and not the pause before it.
+def lasting(spec: FeatureSpec, clip_s: float) -> FeatureSpec:
+    """``spec`` with clips of about ``clip_s`` seconds: as many frames, further apart or closer together.
+
+    The model and what it costs stay; the window follows the hop, up to ``fft_size``.
+
+    Raises
+    ------
+    InputError
+        The frames would lie so far apart that samples between them were lost (see ``check_spec``).
+    """
+    hop = round(clip_s * spec.sample_rate_hz / spec.frames)
+    window = min(spec.fft_size, round(spec.window_samples * hop / spec.hop_samples))
+    return check_spec(dataclasses.replace(spec, hop_samples=hop, window_samples=window))
+
+
+def heard_features(y: np.ndarray, spec: FeatureSpec) -> np.ndarray:
+    """Features of the windows in which a recording is heard, of 16-bit samples as a device has them.
 
     Parameters
     ----------
-    y : np.ndarray [shape=(samples,)]
+    y : np.ndarray [shape=(samples,)], float32
+        At ``spec.sample_rate_hz``, full scale -1 to 1.
 
     Returns
     -------
-    clip : np.ndarray [shape=(at most clip_samples,)]
-        All of ``y`` if it fits.
+    x : np.ndarray [shape=(windows, frames, mel_bands)], float32, nats
+        Level-normalised, of at least one window: see :func:`heard_starts`.
     """
-    length = spec.clip_samples
-    if len(y) <= length:
-        return y
-    energy = np.concatenate([[0.0], np.cumsum(np.square(y, dtype=np.float64))])
-    start = int(np.argmax(energy[length:] - energy[:-length]))
-    return y[start : start + length]
+    y = from_pcm16(to_pcm16(y))
+    return np.stack([level_normalise(log_mel(window_at(y, start, spec), spec), spec)
+                     for start in heard_starts(y, spec)])
 
 
 def window_starts(samples: int, spec: FeatureSpec) -> list[int]:

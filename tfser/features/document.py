@@ -7,7 +7,7 @@
 ``window``              ``offset`` (samples) of the Hann window in a frame of ``fft_size``, and its ``values``
 ``mel``                 for each band ``start_bin`` and the ``weights`` from there on; all others are 0
 ``level``               ``rank`` of the level among a clip's ascending values, its least value ``min_nats``
-``input``               quantisation of the model's input: ``scale``, ``zero_point``, int8
+``input``               quantisation of the model's input: ``dtype`` (int8 or int16), ``scale``, ``zero_point``
 ``labels``              names of the model's outputs
 ``sha256``              of ``window`` and of ``mel`` (dense, one row a band), as little-endian float32
 ======================  ==================================================================================
@@ -34,6 +34,8 @@ from tfser.files import canonical_json, write_atomic
 from tfser.spec import FeatureSpec, from_dict, to_dict
 
 SCHEMA_VERSION = 1
+# The least and the greatest of each type of input.
+_ZERO_POINTS = {"int8": (-128, 127), "int16": (0, 0)}
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,12 @@ class FeatureDocument:
     input_scale: float
     input_zero_point: int
     labels: tuple[str, ...]
+    input_dtype: str = "int8"
 
 
 def write_features_json(
-    path: Path, spec: FeatureSpec, *, input_scale: float, input_zero_point: int, labels: Sequence[str] = ()
+    path: Path, spec: FeatureSpec, *, input_scale: float, input_zero_point: int, labels: Sequence[str] = (),
+    input_dtype: str = "int8",
 ) -> None:
     """Write ``features.json``, whole or not at all; equal arguments give equal bytes.
 
@@ -61,8 +65,8 @@ def write_features_json(
     ----------
     spec : FeatureSpec
         Fitted.
-    input_scale, input_zero_point
-        Quantisation of the model's int8 input.
+    input_scale, input_zero_point, input_dtype
+        Quantisation of the model's input; int16 has the zero point 0.
     labels : sequence of str, optional
         Names of the model's outputs, in order.
 
@@ -72,7 +76,7 @@ def write_features_json(
         The specification, the quantisation or a label is not usable.
     """
     document = FeatureDocument(spec, window_table(spec), mel_table(spec), float(np.float32(input_scale)),
-                               int(input_zero_point), tuple(labels))
+                               int(input_zero_point), tuple(labels), input_dtype)
     _check(document)
     write_atomic(path, canonical_json(_to_json(document)).encode())
 
@@ -132,7 +136,8 @@ def _to_json(document: FeatureDocument) -> dict[str, Any]:
         "window": {"offset": window_offset(spec), "values": document.window.tolist()},
         "mel": [_sparse(row) for row in document.mel],
         "level": {"rank": level_rank(spec), "min_nats": min_level(spec)},
-        "input": {"dtype": "int8", "scale": document.input_scale, "zero_point": document.input_zero_point},
+        "input": {"dtype": document.input_dtype, "scale": document.input_scale,
+                  "zero_point": document.input_zero_point},
         "labels": list(document.labels),
         "sha256": {"window": _digest(document.window), "mel": _digest(document.mel)},
     }
@@ -148,6 +153,7 @@ def _from_json(content: dict[str, Any]) -> FeatureDocument:
         input_scale=content["input"]["scale"],
         input_zero_point=content["input"]["zero_point"],
         labels=tuple(content["labels"]),
+        input_dtype=content["input"]["dtype"],
     )
 
 
@@ -180,9 +186,12 @@ def _digest(table: np.ndarray) -> str:
 def _check(document: FeatureDocument) -> None:
     require_fitted(document.spec)
     scale, zero_point = document.input_scale, document.input_zero_point
-    if not (is_finite(scale) and scale > 0 and type(zero_point) is int and -128 <= zero_point <= 127):
-        raise InputError("TF-FEAT-05", f"input quantisation with scale {scale!r} and zero point {zero_point!r}",
-                         expected="a scale above 0 and an integer from -128 to 127", fix="quantise the model again")
+    low, high = _ZERO_POINTS.get(document.input_dtype, (1, 0))
+    if not (is_finite(scale) and scale > 0 and type(zero_point) is int and low <= zero_point <= high):
+        raise InputError("TF-FEAT-05", f"{document.input_dtype} input quantisation with scale {scale!r} and zero point "
+                                       f"{zero_point!r}",
+                         expected="a scale above 0 and an integer from -128 to 127 (int8), or 0 (int16)",
+                         fix="quantise the model again")
     labels = document.labels
     if not all(isinstance(label, str) and label for label in labels) or len(set(labels)) < len(labels):
         raise InputError("TF-FEAT-06", f"labels {labels!r}", expected="names, each once", fix="correct the label set")

@@ -12,7 +12,7 @@ from tfser.features.check import check_spec, require_fitted
 from tfser.features.logmel import log_mel
 from tfser.spec import FeatureSpec
 
-#: Nats. A band that hardly varies in training (above the recordings' bandwidth) must not amplify noise.
+#: Nats. Recordings that hardly vary must not be amplified into noise.
 MIN_BAND_STD = 0.1
 
 
@@ -49,7 +49,10 @@ def level_normalise(x: np.ndarray, spec: FeatureSpec) -> np.ndarray:
 
 
 def fit_bands(clips: np.ndarray, spec: FeatureSpec) -> FeatureSpec:
-    """The specification with mean and standard deviation of each band (at least ``MIN_BAND_STD``).
+    """The specification with the mean and the standard deviation (at least ``MIN_BAND_STD``) of all values.
+
+    One mean and one deviation for all bands, so that the level floor, where half of all values lie, is one value
+    after normalisation too: int8 can then represent it exactly, which it cannot do for a floor of each band.
 
     Parameters
     ----------
@@ -64,9 +67,9 @@ def fit_bands(clips: np.ndarray, spec: FeatureSpec) -> FeatureSpec:
     if not len(clips):
         raise InputError("TF-FEAT-04", "no clips to fit the band normalisation to",
                          expected="clips of training speakers", fix="check the corpus and the split")
-    mean = clips.mean(axis=(0, 1), dtype=np.float64)
-    std = np.maximum(clips.std(axis=(0, 1), dtype=np.float64), MIN_BAND_STD)
-    return check_spec(dataclasses.replace(spec, band_mean=_floats(mean), band_std=_floats(std)))
+    mean, std = (_floats(np.full(spec.mel_bands, value)) for value in
+                 (clips.mean(dtype=np.float64), max(clips.std(dtype=np.float64), MIN_BAND_STD)))
+    return check_spec(dataclasses.replace(spec, band_mean=mean, band_std=std))
 
 
 def band_normalise(x: np.ndarray, spec: FeatureSpec) -> np.ndarray:
@@ -78,7 +81,9 @@ def band_normalise(x: np.ndarray, spec: FeatureSpec) -> np.ndarray:
         The specification was not fitted.
     """
     mean, std = require_fitted(spec)
-    return (x - mean) / std
+    x = x - mean
+    x /= std  # in place: a corpus is large
+    return x
 
 
 def features(y: np.ndarray, spec: FeatureSpec) -> np.ndarray:

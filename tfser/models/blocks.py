@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tfser.keras import keras
+from tfser.keras import keras, precision
 from tfser.models.hrf import dense
 from tfser.models.layers import (
     AddConstant,
@@ -52,6 +52,7 @@ class Builder:
         return layer_norm(x, name)
 
 
+@precision("float32")  # a square leaves the range of float16
 def layer_norm(x: Any, name: str) -> Any:
     """LayerNorm over the last axis, one operation a layer.
 
@@ -98,7 +99,8 @@ def self_attention(b: Builder, x: Any, name: str, window: int | None = None) -> 
         for part, tensor in (("query", query), ("key", key), ("value", value))
     )
     scores = MatMul(transpose_b=True, name=f"{name}/scores")([query, key])
-    weights = keras.layers.Softmax(name=f"{name}/softmax")(scores)
+    with precision("float32"):
+        weights = keras.layers.Softmax(name=f"{name}/softmax")(scores)
     context = MatMul(name=f"{name}/context")([weights, value])
     return dense(MergeHeads(frames, name=f"{name}/merge")(context), b.width, f"{name}/output", hrf)
 
@@ -138,6 +140,7 @@ def classify(b: Builder, x: Any) -> Any:
     return logits(b, pooled)
 
 
+@precision("float32")
 def logits(b: Builder, x: Any) -> Any:
     """The last layer: ``(batch, 1, 1, width)`` to ``(batch, labels)``."""
     labels = len(b.spec.labels)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from types import ModuleType
 
 from tfser.errors import InputError
-from tfser.keras import keras
+from tfser.keras import keras, precision
 from tfser.models import conformer, conv_transformer, speechformer
 from tfser.spec import (
     ACTIVATIONS,
     ARCHITECTURES,
     HRF_DEPTHS,
     HRF_RATIOS,
+    LOW_RANK_RATIOS,
     NORMS,
     SIZES,
     FeatureSpec,
@@ -26,8 +27,14 @@ BACKBONES: dict[str, ModuleType] = {
 }
 
 
-def build_model(spec: ModelSpec) -> keras.Model:
+def build_model(spec: ModelSpec, *, policy: str = "float32") -> keras.Model:
     """A functional model: ``features`` (batch, frames, mel_bands) to logits (batch, labels).
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    policy : str
+        One of ``tfser.spec.PRECISIONS``, in which it computes; weights and logits are float32 in all of them.
 
     Raises
     ------
@@ -36,7 +43,8 @@ def build_model(spec: ModelSpec) -> keras.Model:
     """
     check_model_spec(spec)
     x = keras.Input((spec.frames, spec.mel_bands), name="features")
-    return keras.Model(x, BACKBONES[spec.arch].backbone(spec, x), name=spec.arch)
+    with precision(policy):
+        return keras.Model(x, BACKBONES[spec.arch].backbone(spec, x), name=spec.arch)
 
 
 def defaults_of(arch: str) -> ModuleType:
@@ -83,7 +91,7 @@ def _check_activation(activation: str) -> None:
 
 
 def _check_hrf(arch: str, hrf: HrfSpec) -> None:
-    _known("HRF ratio", hrf.ratio, HRF_RATIOS)
+    _known("HRF ratio", hrf.ratio, (*LOW_RANK_RATIOS, *HRF_RATIOS))
     _known("HRF depth", hrf.depth, HRF_DEPTHS)
     if not hrf.sites:
         raise InputError("TF-HRF-02", "HRF without a site", expected=f"one or more of {', '.join(sites_of(arch))}",

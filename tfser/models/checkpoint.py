@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfser.corpora.splits import complete_record
 from tfser.errors import InputError
 from tfser.models.archive import read_archive, write_archive
 from tfser.spec import FeatureSpec, ModelSpec, TrainSpec, from_dict, to_dict
@@ -32,7 +33,9 @@ class Checkpoint:
     split : dict, optional
         ``tfser.corpora.splits.Split`` as plain JSON types: who was trained on, and the fingerprint.
     metrics : dict
-        Scores by role (``validation``, ``test``).
+        Scores by role (``validation``, ``test``), of those that the split does not leave empty.
+    parents : dict
+        The checkpoints that it learnt from and whom they had heard: see ``tfser.training.lineage``.
     """
 
     model: ModelSpec
@@ -40,6 +43,7 @@ class Checkpoint:
     train: TrainSpec | None = None
     split: dict[str, Any] | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
+    parents: dict[str, Any] = field(default_factory=dict)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint, model: keras.Model) -> None:
@@ -50,6 +54,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, model: keras.Model) -> N
         "train": to_dict(checkpoint.train) if checkpoint.train else None,
         "split": checkpoint.split,
         "metrics": checkpoint.metrics,
+        "parents": checkpoint.parents,
     }
     write_archive(path, KIND, document, get_weights(model))
 
@@ -79,8 +84,9 @@ def read_checkpoint(path: Path) -> tuple[Checkpoint, dict[str, np.ndarray]]:
             model=from_dict(ModelSpec, document["model"]),
             features=from_dict(FeatureSpec, document["features"]),
             train=from_dict(TrainSpec, train) if train is not None else None,
-            split=document["split"],
+            split=document["split"] and complete_record(document["split"]),
             metrics=document["metrics"],
+            parents=document.get("parents", {}),  # unknown to earlier versions, which had none
         )
     except (KeyError, TypeError) as error:
         raise InputError("TF-CKPT-05", f"checkpoint {str(path)!r} has no usable section {error}",

@@ -15,7 +15,7 @@ SITES = ("ffn1", "ffn2", "attention", "conv")
 FEATURES = FeatureSpec()
 ACTIVATION = "swish"
 DROPOUT = 0.1
-RECIPE = TrainSpec()
+RECIPE = TrainSpec(average_decay=0.99)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ SITES = ("ffn1", "attention", "conv")
 FEATURES = FeatureSpec()
 ACTIVATION = "relu"
 DROPOUT = 0.1
-RECIPE = TrainSpec()
+RECIPE = TrainSpec(average_decay=0.99)
 
 
 @dataclass(frozen=True)

@@ -32,12 +32,19 @@ class HighRankFactorization(keras.layers.Dense):
                              fix="put the activation after the dense layer that follows")
 
 
+def inner_width(ratio: float, d_in: int, d_out: int) -> int:
+    """Of the layers before a dense layer: ``ratio d_out``, or the rank of the low-rank control (``HrfSpec``)."""
+    return int(ratio * d_out) if ratio >= 1 else max(1, int(ratio * min(d_in, d_out)))
+
+
 def dense(x: Any, units: int, name: str, hrf: HrfSpec | None, *, use_bias: bool = True, **kwargs: Any) -> Any:
     """A dense layer ``name``, behind ``hrf.depth - 1`` HRF layers ``name/hrf1``, ... where given.
 
-    The dense layer itself is the same with and without HRF, so is the deployed graph.
+    The dense layer itself is the same with and without HRF, so is the deployed graph; of the low-rank
+    control the deployed graph keeps a pair of layers where that holds fewer parameters than one.
     """
     if hrf is not None:
+        inner = inner_width(hrf.ratio, x.shape[-1], units)
         for index in range(1, hrf.depth):
-            x = HighRankFactorization(hrf.ratio * units, use_bias=use_bias, name=f"{name}/hrf{index}")(x)
+            x = HighRankFactorization(inner, use_bias=use_bias, name=f"{name}/hrf{index}")(x)
     return keras.layers.Dense(units, use_bias=use_bias, name=name, **kwargs)(x)

@@ -89,11 +89,17 @@ class Scale(keras.layers.Layer):
 
 
 @register
-class Shift(keras.layers.Layer):
-    """Add a trained number to each channel (ADD)."""
+class Shift(_Configured):
+    """Add a trained number to each channel, or to each entry of the last ``axes`` axes (ADD)."""
+
+    SETTINGS = ("axes",)
+
+    def __init__(self, axes: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axes = axes
 
     def build(self, input_shape: Any) -> None:
-        self.beta = self.add_weight("beta", shape=(input_shape[-1],), initializer="zeros")
+        self.beta = self.add_weight("beta", shape=input_shape[-self.axes:], initializer="zeros")
         super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:

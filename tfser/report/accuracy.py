@@ -1,4 +1,4 @@
-"""The page's section about accuracy: how float and int8 model score on speakers that training never heard."""
+"""The page's section about accuracy: how float and int8 model score on the speakers of the test."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ def accuracy(manifest: Document) -> str:
 
 
 def test_split(manifest: Document) -> Document | None:
-    """The split that scores are about: corpus, fold, folds, speakers, fingerprint. No score is shown without one."""
+    """The split that scores are about, with those tested as ``speakers``. No score is shown without one."""
     deployed, split = manifest.get("deployed"), manifest.get("split")
+    disjoint = (split or {}).get("speaker_disjoint", True)  # absent in manifests that know no other split
     if deployed:
-        return {**deployed, "fingerprint": deployed["split_fingerprint"]}
-    return {**split, "speakers": split["test"]} if split else None
+        return {**deployed, "fingerprint": deployed["split_fingerprint"], "speaker_disjoint": disjoint}
+    return {**split, "speakers": split["test"], "speaker_disjoint": disjoint} if split else None
 
 
 def test_scores(manifest: Document) -> dict[str, Document]:
@@ -41,12 +42,16 @@ def test_scores(manifest: Document) -> dict[str, Document]:
 
 def tested_speakers(split: Document) -> str:
     """Whom the test scores are about, as plain text."""
-    return f"{split['corpus']} test speakers {', '.join(split['speakers'])} (fold {split['fold']} of {split['folds']})"
+    heard = "" if split["speaker_disjoint"] else ", heard in training"
+    return (f"{split['corpus']} test speakers {', '.join(split['speakers'])} (fold {split['fold']} of "
+            f"{split['folds']}{heard})")
 
 
 def _test(manifest: Document, split: Document, scores: Mapping[str, Document], labels: Sequence[str]) -> str:
     clips = max(entry["utterances"] for entry in scores.values())
-    intro = (f"<p>{text(clips)} recordings of {text(tested_speakers(split))}, whom training never heard; split "
+    who = "whom training never heard" if split["speaker_disjoint"] else \
+        "<strong>split by utterances: these scores say nothing about new speakers</strong>"
+    intro = (f"<p>{text(clips)} recordings of {text(tested_speakers(split))}, {who}; split "
              f"{code(split['fingerprint'][:12])}. ")
     if "int8" in scores:
         intro += ("The int8 model is the deployed file, run by TensorFlow Lite Micro's kernels; float is "

@@ -13,15 +13,17 @@ from tfser.report.image import image
 from tfser.report.layers import layers
 from tfser.report.listening import listening
 from tfser.report.markup import contents, text
+from tfser.report.model_card import model_card
+from tfser.report.quantisation import quantisation
 from tfser.report.sections import Document, budget, checks, memory, merge, operators, origin, tensors
 from tfser.report.style import STYLE
 from tfser.report.summary import summary, title
 
 #: The page from top to bottom. A section draws the manifest; merge and memory have files of their own.
 SECTIONS: dict[str, Callable[..., str]] = {
-    "Budget": budget, "Real time": listening, "Accuracy": accuracy, "Validation": checks, "Merge": merge,
-    "Memory": memory, "Graph": graph, "Layers": layers, "Image": image, "Operators": operators,
-    "Largest tensors": tensors, "How it was built": origin}
+    "Budget": budget, "Real time": listening, "Accuracy": accuracy, "Model card": model_card, "Validation": checks,
+    "Quantisation": quantisation, "Merge": merge, "Memory": memory, "Graph": graph, "Layers": layers,
+    "Image": image, "Operators": operators, "Largest tensors": tensors, "How it was built": origin}
 
 
 def render(manifest: Document, certificate: Document | None, picture: str | None = None) -> str:

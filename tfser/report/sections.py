@@ -10,6 +10,7 @@ from typing import Any
 from tfser.report.charts import bar, budget_bar, ranked
 from tfser.report.markup import code, facts, listed, pill, section, table, text
 from tfser.report.picture import inline
+from tfser.report.quantisation import METHODS
 
 Document = Mapping[str, Any]
 
@@ -155,15 +156,17 @@ def origin(manifest: Document) -> str:
 
 
 def _made_from(manifest: Document) -> dict[str, str]:
-    model, features, train = (manifest.get(key) or {} for key in ("model", "features", "train"))
+    model, features, train, quantisation = (manifest.get(key) or {}
+                                            for key in ("model", "features", "train", "quantisation"))
     return {
         "model": _values(model, arch="{}", size="{}", norm="norm {}", activation="activation {}"),
         "HRF in training": _values(model.get("hrf") or {}, ratio="ratio {}", depth="depth {}", sites="at {}"),
         "labels": listed(manifest.get("labels") or []),
         "features": _values(features, sample_rate_hz="{} Hz", window_samples="window {}", hop_samples="hop {}",
                             fft_size="FFT {} samples", mel_bands="{} mel bands", frames="{} frames"),
-        **{f"{end} quantisation": _values(values, scale="scale {}", zero_point="zero point {}")
-           for end, values in sorted((manifest.get("quantisation") or {}).items())},
+        **{f"{end} quantisation": _values(quantisation[end], scale="scale {}", zero_point="zero point {}")
+           for end in ("input", "output") if end in quantisation},
+        "quantised": text(METHODS.get(str(quantisation.get("method")), "")),
         "training": _values(train, epochs="{} epochs", batch_size="batch {}", learning_rate="learning rate {}",
                             seed="seed {}"),
     }
@@ -171,7 +174,10 @@ def _made_from(manifest: Document) -> dict[str, str]:
 
 def _trained_on(split: Document) -> dict[str, str]:
     speakers = {f"{role} speakers": listed(split.get(role, [])) for role in ("train", "validation", "test")}
-    return {"corpus": _values(split, corpus="{}", fold="fold {}", folds="{} folds"), **speakers,
+    ways = {"trained on": text(split["train_on"])} if split.get("train_on", "train") != "train" else {}
+    if not split.get("speaker_disjoint", True):
+        ways["speakers"] = "<strong>of the test heard in training</strong>"
+    return {"corpus": _values(split, corpus="{}", fold="fold {}", folds="{} folds"), **ways, **speakers,
             "split fingerprint": _values(split, fingerprint='<code class="hash">{}</code>')}
 
 

@@ -10,19 +10,26 @@ import numpy as np
 from tfser.errors import CheckFailed
 from tfser.keras import keras, tf
 from tfser.models.build import build_model
-from tfser.spec import ModelSpec, TrainSpec
+from tfser.spec import FeatureSpec, ModelSpec, TrainSpec
 from tfser.training.augment import augment
-from tfser.training.data import Clips
+from tfser.training.averaging import WeightAverage
+from tfser.training.data import Clips, class_weights
+from tfser.training.distil import Distillation, LabelLoss, Objective, Teaching
+from tfser.training.lineage import NO_PARENTS, Lineage, begin_from
+from tfser.training.precision import scale_variables, scaled, scaled_loss, unscaled
 from tfser.training.schedule import learning_rate
 
 PREDICT_BATCH = 128
+# Beside seed and epoch, so that an epoch's windows are drawn apart from everything else.
+_WINDOWS = 1
 
 
 class Trainer:
     """A model, an AdamW optimiser, and the data that they learn from.
 
-    Every random choice of an epoch (order, augmentation, dropout) follows from the recipe's seed and
-    the epoch's number alone, so that a training that was interrupted continues as if it had not been.
+    Every random choice of an epoch (windows, order, augmentation, dropout) follows from the recipe's seed
+    and the epoch's number alone, so that a training that was interrupted continues as if it had not been.
+    ``model`` is trained; ``result`` is scored and kept: the average of its weights, or itself; in float32.
 
     Parameters
     ----------
@@ -30,24 +37,46 @@ class Trainer:
     recipe : TrainSpec
     clips : Clips
         Of the training speakers; their labels are indices into ``spec.labels``.
+    lineage : Lineage
+        Checkpoints that it begins from or learns from.
+    features : FeatureSpec, optional
+        The fitted ones of ``clips``, which teachers ask for.
     """
 
-    def __init__(self, spec: ModelSpec, recipe: TrainSpec, clips: Clips) -> None:
+    def __init__(self, spec: ModelSpec, recipe: TrainSpec, clips: Clips, lineage: Lineage = NO_PARENTS,
+                 features: FeatureSpec | None = None) -> None:
         keras.utils.set_random_seed(recipe.seed)
         # Dropout then keeps its state in a variable that an epoch can set (see _seed_dropout).
         keras.backend.experimental.enable_tf_random_generator()
-        self.model = build_model(spec)
+        self.model = build_model(spec, policy=recipe.precision)
+        if lineage.start:
+            begin_from(self.model, spec.labels, lineage.start)
         self.recipe = recipe
         self._clips = clips
         self._one_hot = np.eye(len(spec.labels), dtype=np.float32)[clips.labels]
-        self._batch = min(recipe.batch_size, len(clips.x))
-        self._batches = len(clips.x) // self._batch
-        self.optimizer = _adamw(self.model, recipe)
-        self._step = _compiled_step(self.model, self.optimizer, recipe.label_smoothing)
-        self.probabilities = predictor(self.model)
+        self._batch = min(recipe.batch_size, len(clips.labels))
+        self._batches = len(clips.labels) // self._batch
+        loss_of = _label_loss(recipe, class_weights(clips.labels, len(spec.labels), recipe.class_balance))
+        self.objective: Objective = LabelLoss(self.model, loss_of)
+        if lineage.teachers:
+            assert features is not None
+            self.objective = Distillation(self.model, Teaching(lineage.teachers, features), recipe, loss_of)
+        self.optimizer = scaled(_adamw(self.objective.variables, recipe), recipe.precision)
+        self.result, self._average = self.model, None
+        if recipe.average_decay or recipe.precision != "float32":
+            self.result = build_model(spec)
+            self._average = WeightAverage(self.model, self.result, recipe.average_decay)
+        self._step = _compiled_step(self.objective, self.optimizer, self._average)
+        self.probabilities = predictor(self.result)
+
+    @property
+    def slots(self) -> list[Any]:
+        """The variables beside the model's that the next epochs depend on."""
+        averages = self._average.variables if self._average else []
+        return [*self.optimizer.variables, *scale_variables(self.optimizer), *self.objective.projections, *averages]
 
     def run_epoch(self, epoch: int) -> float:
-        """Train epoch ``epoch`` (from 0) and return its mean loss.
+        """Train epoch ``epoch`` (from 0) on one window of each utterance, and return its mean loss.
 
         It leaves out a random remainder, smaller than a batch: one shape, compiled once.
 
@@ -58,8 +87,9 @@ class Trainer:
         """
         rng = np.random.default_rng([self.recipe.seed, epoch])
         self._seed_dropout(rng)
-        order = rng.permutation(len(self._clips.x))[: self._batches * self._batch]
-        x, y = augment(self._clips.x[order], self._one_hot[order], self.recipe, rng)
+        windows = self._clips.draw(np.random.default_rng([self.recipe.seed, epoch, _WINDOWS]))
+        order = rng.permutation(len(windows))[: self._batches * self._batch]
+        x, y = augment(self._clips.x[windows[order]], self._one_hot[order], self.recipe, rng)
         losses = []
         for index in range(self._batches):
             part = slice(index * self._batch, (index + 1) * self._batch)
@@ -73,7 +103,7 @@ class Trainer:
 
     def _rate(self, step: int) -> float:
         return learning_rate(step, self.recipe.epochs * self._batches, peak=self.recipe.learning_rate,
-                             warmup_fraction=self.recipe.warmup_fraction)
+                             warmup_fraction=self.recipe.warmup_fraction, schedule=self.recipe.schedule)
 
     def _seed_dropout(self, rng: np.random.Generator) -> None:
         # tf_keras offers no public way to the generator of a Dropout layer, and tf.random.set_seed
@@ -95,23 +125,32 @@ def predictor(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     return probabilities
 
 
-def _adamw(model: keras.Model, recipe: TrainSpec) -> Any:
+def _adamw(variables: list[Any], recipe: TrainSpec) -> Any:
     """AdamW whose decay leaves biases and norms (every variable with one axis) alone."""
     optimizer = keras.optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
-    optimizer.exclude_from_weight_decay(var_list=[v for v in model.trainable_variables if len(v.shape) < 2])
-    optimizer.build(model.trainable_variables)
+    optimizer.exclude_from_weight_decay(var_list=[v for v in variables if len(v.shape) < 2])
+    optimizer.build(variables)
     return optimizer
 
 
-def _compiled_step(model: keras.Model, optimizer: Any, label_smoothing: float) -> Any:
-    loss_of = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
+def _label_loss(recipe: TrainSpec, weights: np.ndarray) -> Callable[[Any, Any], Any]:
+    """Mean cross-entropy of labels and logits, each [shape=(n, classes)], the classes weighted."""
+    loss_of = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
+    if not recipe.class_balance:
+        return loss_of
+    return lambda y, logits: loss_of(y, logits, sample_weight=tf.linalg.matvec(y, weights))
 
+
+def _compiled_step(objective: Objective, optimizer: Any, average: WeightAverage | None) -> Any:
     @tf.function
     def step(x: Any, y: Any) -> Any:
         with tf.GradientTape() as tape:
-            loss = loss_of(y, model(x, training=True))
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+            loss = objective(x, y)
+            differentiated = scaled_loss(optimizer, loss)
+        gradients = unscaled(optimizer, tape.gradient(differentiated, objective.variables))
+        optimizer.apply_gradients(zip(gradients, objective.variables, strict=True))
+        if average:
+            average.update(optimizer.iterations)
         return loss
 
     return step

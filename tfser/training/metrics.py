@@ -1,8 +1,11 @@
-"""Scores that speech emotion papers compare: WF1, UAR, WA, macro-F1, per class and per speaker."""
+"""Scores that speech emotion papers compare: WF1, UAR, WA, macro-F1, per class and per speaker.
+
+A metric takes one confusion matrix, or several with more axes in front (``[..., classes, classes]``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,35 +26,39 @@ def confusion_matrix(true: np.ndarray, predicted: np.ndarray, classes: int) -> n
 
 def recalls(matrix: np.ndarray) -> np.ndarray:
     """Recall of each class, NaN for a class without a true example."""
-    support = matrix.sum(axis=1)
-    return np.where(support > 0, matrix.diagonal() / np.maximum(support, 1), np.nan)
+    support = matrix.sum(axis=-1)
+    return np.where(support > 0, _right(matrix) / np.maximum(support, 1), np.nan)
 
 
 def f1_scores(matrix: np.ndarray) -> np.ndarray:
     """F1 of each class, ``2 TP / (true + predicted)``; 0 where it is never predicted, NaN where it is also absent."""
-    counted = matrix.sum(axis=0) + matrix.sum(axis=1)
-    return np.where(counted > 0, 2 * matrix.diagonal() / np.maximum(counted, 1), np.nan)
+    counted = matrix.sum(axis=-2) + matrix.sum(axis=-1)
+    return np.where(counted > 0, 2 * _right(matrix) / np.maximum(counted, 1), np.nan)
 
 
-def wf1(matrix: np.ndarray) -> float:
+def wf1(matrix: np.ndarray) -> np.ndarray:
     """F1 of the classes, weighted by their true examples."""
-    support = matrix.sum(axis=1)
-    return float(np.nansum(f1_scores(matrix) * support) / support.sum())
+    support = matrix.sum(axis=-1)
+    return np.nansum(f1_scores(matrix) * support, axis=-1) / support.sum(axis=-1)
 
 
-def uar(matrix: np.ndarray) -> float:
+def uar(matrix: np.ndarray) -> np.ndarray:
     """Unweighted average recall (balanced accuracy), over the classes with a true example."""
-    return float(np.nanmean(recalls(matrix)))
+    return np.nanmean(recalls(matrix), axis=-1)
 
 
-def wa(matrix: np.ndarray) -> float:
+def wa(matrix: np.ndarray) -> np.ndarray:
     """Weighted accuracy: the share of right answers."""
-    return float(matrix.trace() / matrix.sum())
+    return _right(matrix).sum(axis=-1) / matrix.sum(axis=(-2, -1))
 
 
-def macro_f1(matrix: np.ndarray) -> float:
+def macro_f1(matrix: np.ndarray) -> np.ndarray:
     """Unweighted mean of F1 over the classes that occur, as true or as predicted."""
-    return float(np.nanmean(f1_scores(matrix)))
+    return np.nanmean(f1_scores(matrix), axis=-1)
+
+
+def _right(matrix: np.ndarray) -> np.ndarray:
+    return matrix.diagonal(axis1=-2, axis2=-1)
 
 
 SUMMARY = {"wf1": wf1, "uar": uar, "wa": wa, "macro_f1": macro_f1}
@@ -75,34 +82,47 @@ def score(true: np.ndarray, predicted: np.ndarray, labels: Sequence[str], speake
     Returns
     -------
     dict
-        ``utterances``, ``wf1``, ``uar``, ``wa``, ``macro_f1``, ``classes``, ``speakers``,
-        ``speaker_spread`` and ``confusion`` (rows are true labels).
+        ``labels``, ``utterances``, ``wf1``, ``uar``, ``wa``, ``macro_f1``, ``classes``, ``speakers``,
+        ``speaker_spread`` and ``confusion`` (rows are true labels), of all and of each speaker.
     """
-    matrix = confusion_matrix(true, predicted, len(labels))
-    by_speaker = _by_speaker(true, predicted, len(labels), speakers)
-    uars = [entry["uar"] for entry in by_speaker.values()]
+    names = np.asarray(speakers)
+    return score_speakers({speaker: confusion_matrix(true[names == speaker], predicted[names == speaker], len(labels))
+                           for speaker in sorted(set(speakers))}, labels)
+
+
+def score_speakers(matrices: Mapping[str, np.ndarray], labels: Sequence[str]) -> dict[str, Any]:
+    """All scores, as :func:`score`, from the confusion matrix [shape=(labels, labels)] of each speaker."""
+    matrix = np.sum(list(matrices.values()), axis=0)
+    uars = [float(uar(own)) for own in matrices.values()]
     return {
+        "labels": list(labels),  # the order of the matrices; that of "classes" is lost in a file
         "utterances": int(matrix.sum()),
-        **{name: metric(matrix) for name, metric in SUMMARY.items()},
+        **{name: float(metric(matrix)) for name, metric in SUMMARY.items()},
         "classes": {
             label: {"support": int(support), "recall": _number(recall), "f1": _number(f1)}
             for label, support, recall, f1 in zip(
                 labels, matrix.sum(axis=1), recalls(matrix), f1_scores(matrix), strict=True)
         },
-        "speakers": by_speaker,
+        "speakers": {speaker: {"utterances": int(own.sum()), "uar": float(uar(own)), "wa": float(wa(own)),
+                               "confusion": own.tolist()} for speaker, own in matrices.items()},
         "speaker_spread": {"uar_min": min(uars), "uar_max": max(uars), "uar_std": float(np.std(uars))},
         "confusion": matrix.tolist(),
     }
 
 
-def _by_speaker(true: np.ndarray, predicted: np.ndarray, classes: int, speakers: Sequence[str]) -> dict[str, Any]:
-    names = np.asarray(speakers)
-    scores = {}
-    for speaker in sorted(set(speakers)):
-        own = names == speaker
-        matrix = confusion_matrix(true[own], predicted[own], classes)
-        scores[speaker] = {"utterances": int(own.sum()), "uar": uar(matrix), "wa": wa(matrix)}
-    return scores
+def pool(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Scores of several parts together, such as every fold and seed of a cross-validation; as :func:`score`.
+
+    A speaker's utterances count together, whatever part they were scored in. ``None`` where a part has no confusion
+    matrix for each speaker, as the scores of older versions.
+    """
+    matrices: dict[str, np.ndarray] = {}
+    for part in parts:
+        for speaker, entry in part["speakers"].items():
+            if "confusion" not in entry:
+                return None
+            matrices[speaker] = matrices.get(speaker, 0) + np.array(entry["confusion"], np.int64)
+    return score_speakers(dict(sorted(matrices.items())), parts[0]["labels"])
 
 
 def _number(value: float) -> float | None:

@@ -10,8 +10,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,22 @@ from tfser.corpora.splits import Split
 from tfser.errors import InputError
 from tfser.features.dataset import FeatureSet
 from tfser.features.normalise import fit_bands
-from tfser.files import canonical_json, write_atomic
+from tfser.files import canonical_json, unfinished_files, write_atomic
 from tfser.models.archive import read_archive
 from tfser.models.checkpoint import Checkpoint, read_checkpoint, save_checkpoint
 from tfser.spec import FeatureSpec, ModelSpec, TrainSpec, to_dict
-from tfser.training.data import ROLES, roles_of, score_clips, select
+from tfser.training.data import (
+    ROLES,
+    Clips,
+    roles_of,
+    score_clips,
+    select,
+    select_all,
+    utterance_probabilities,
+    windows_of,
+    with_variants,
+)
+from tfser.training.lineage import NO_PARENTS, Lineage, check_lineage
 from tfser.training.state import KIND as STATE_KIND
 from tfser.training.state import read_state, require_same, restore, save_state
 
@@ -40,17 +52,27 @@ OnEpoch = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class Training:
-    """What is trained, how, and on whom; ``features`` is not fitted yet."""
+    """What is trained, how, on whom, and from what; ``features`` is not fitted yet.
+
+    Raises
+    ------
+    InputError
+        The lineage does not fit, or leaks: see ``check_lineage``.
+    """
 
     model: ModelSpec
     features: FeatureSpec
     recipe: TrainSpec
     split: Split
+    lineage: Lineage = NO_PARENTS
+
+    def __post_init__(self) -> None:
+        check_lineage(self.lineage, self.model, self.features, self.split)
 
     def identity(self) -> dict[str, Any]:
         """Everything that the result depends on, but for the code, as plain JSON types."""
         return {"model": to_dict(self.model), "features": to_dict(self.features), "train": to_dict(self.recipe),
-                "split": to_dict(self.split)}
+                "split": self.split.record(), "parents": self.lineage.record()}
 
 
 def check_out(out: Path, *, resume: bool) -> None:
@@ -70,7 +92,7 @@ def check_out(out: Path, *, resume: bool) -> None:
     if resume and not has_run:
         raise InputError("TF-TRAIN-06", f"nothing to resume in {str(out)!r}",
                          expected=f"{STATE} of an interrupted training", fix="check --out, or leave out --resume")
-    if not resume and out.is_dir() and any(out.iterdir()):
+    if not resume and out.is_dir() and set(out.iterdir()) - set(unfinished_files(out)):
         raise InputError("TF-TRAIN-07", f"output folder {str(out)!r} holds {_content(out)}",
                          expected="an empty folder, or a path that does not exist",
                          fix="continue with --resume, choose another --out, or remove the folder yourself"
@@ -81,46 +103,69 @@ def train(training: Training, data: FeatureSet, out: Path, *, resume: bool, on_e
     """Train the last epoch's model and write it to ``out``; see the module for the files.
 
     The validation speakers are scored after every epoch, to be looked at; nothing is chosen by
-    them. The test speakers are scored once, at the end.
+    them. The test speakers are scored once, at the end. A role that the split leaves empty has no scores.
 
     Raises
     ------
     InputError
-        ``out`` may not be used, or holds another training.
+        ``out`` may not be used, holds another training, or cannot be written any more; the state before stays.
     CheckFailed
         The training diverged; the state before stays.
     """
     from tfser.training.loop import Trainer  # here, because it imports TensorFlow
 
     check_out(out, resume=resume)
+    for leftover in unfinished_files(out):
+        leftover.unlink()
     roles = roles_of(data, training.split)
-    training = dataclasses.replace(training, features=fit_bands(data.x[roles == "train"], training.features))
+    training = dataclasses.replace(training, features=fit_bands(windows_of(data, roles == "train"), training.features))
     identity = training.identity()
     if (out / METRICS).is_file() and not (out / STATE).is_file():
         return _finished(out / CHECKPOINT, identity)
     history, saved = read_state(out / STATE, identity) if resume else ([], None)
-    clips = {role: select(data, roles == role, training.features) for role in ROLES}
-    trainer = Trainer(training.model, training.recipe, clips["train"])
+    clips = {role: select(data, roles == role, training.features) for role in ROLES if (roles == role).any()}
+    if training.recipe.waveform_variants:
+        if data.variants is None:
+            raise ValueError("the recipe has waveform_variants and the data has none")
+        clips["train"] = with_variants(clips["train"], select_all(data.variants(), training.features))
+    trainer = Trainer(training.model, training.recipe, clips["train"], training.lineage, training.features)
     if saved is not None:
         restore(trainer, saved, source=out / STATE)
     else:
         save_state(out / STATE, identity, trainer, history)  # an unwritable folder shows now, not after an epoch
-    labels = training.model.labels
-    for epoch in range(len(history), training.recipe.epochs):
-        loss = trainer.run_epoch(epoch)
-        scores = score_clips(clips["validation"], trainer.probabilities(clips["validation"].x), labels)
-        history.append({"epoch": epoch + 1, "loss": loss, "validation": {k: scores[k] for k in ("wf1", "uar")}})
-        save_state(out / STATE, identity, trainer, history)
-        on_epoch(history[-1])
-    metrics = {role: score_clips(clips[role], trainer.probabilities(clips[role].x), labels)
-               for role in ("validation", "test")}
-    checkpoint = Checkpoint(training.model, training.features, training.recipe, identity["split"], metrics)
-    _write_result(out, checkpoint, trainer, history)
+
+    with _resumable(out):
+        for epoch in range(len(history), training.recipe.epochs):
+            history.append({"epoch": epoch + 1, "loss": trainer.run_epoch(epoch)})
+            if watched := clips.get("validation"):
+                scores = _scores(trainer, watched, training.model)
+                history[-1]["validation"] = {name: scores[name] for name in ("wf1", "uar")}
+            save_state(out / STATE, identity, trainer, history)
+            on_epoch(history[-1])
+        metrics = {role: _scores(trainer, part, training.model) for role, part in clips.items() if role != "train"}
+        checkpoint = Checkpoint(training.model, training.features, training.recipe, identity["split"], metrics,
+                                identity["parents"])
+        _write_result(out, checkpoint, trainer, history)
     return checkpoint
 
 
+def _scores(trainer: Trainer, clips: Clips, model: ModelSpec) -> dict[str, Any]:
+    return score_clips(clips, utterance_probabilities(clips, trainer.probabilities), model.labels)
+
+
+@contextlib.contextmanager
+def _resumable(out: Path) -> Iterator[None]:
+    """Say how to go on where a file cannot be written; the state of the last epoch that could is whole."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError("TF-TRAIN-08", f"{error.filename!r} cannot be written: {error.strerror}",
+                         expected=f"a disk with room; {str(out / STATE)!r} keeps the epochs before",
+                         fix="make room, then continue with --resume") from error
+
+
 def _write_result(out: Path, checkpoint: Checkpoint, trainer: Trainer, history: list[dict[str, Any]]) -> None:
-    save_checkpoint(out / CHECKPOINT, checkpoint, trainer.model)
+    save_checkpoint(out / CHECKPOINT, checkpoint, trainer.result)
     write_atomic(out / HISTORY, canonical_json({"schema_version": SCHEMA_VERSION, "epochs": history}).encode())
     scores = {"schema_version": SCHEMA_VERSION, "split": checkpoint.split, **checkpoint.metrics}
     write_atomic(out / METRICS, canonical_json(scores).encode())
@@ -131,7 +176,7 @@ def _finished(path: Path, identity: dict[str, Any]) -> Checkpoint:
     checkpoint, _ = read_checkpoint(path)
     assert checkpoint.train is not None
     found = {"model": to_dict(checkpoint.model), "features": to_dict(checkpoint.features),
-             "train": to_dict(checkpoint.train), "split": checkpoint.split}
+             "train": to_dict(checkpoint.train), "split": checkpoint.split, "parents": checkpoint.parents}
     require_same(found, identity, path)
     return checkpoint
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfser.corpora.splits import complete_record
 from tfser.errors import InputError
 from tfser.models.archive import read_archive, write_archive
 from tfser.models.checkpoint import get_weights, set_weights
+from tfser.spec import TrainSpec, from_dict, to_dict
 
 if TYPE_CHECKING:
     from tfser.training.loop import Trainer
@@ -30,7 +32,7 @@ def save_state(path: Path, identity: Mapping[str, Any], trainer: Trainer, histor
         One entry for each epoch that is done.
     """
     arrays = {_WEIGHT + name: value for name, value in get_weights(trainer.model).items()}
-    arrays |= {f"{_OPTIMIZER}{index}": v.numpy() for index, v in enumerate(trainer.optimizer.variables)}
+    arrays |= {f"{_OPTIMIZER}{index}": v.numpy() for index, v in enumerate(trainer.slots)}
     write_archive(path, KIND, {"identity": dict(identity), "history": history}, arrays)
 
 
@@ -43,7 +45,7 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> tuple[list[dict[str, 
         The state is damaged, of another version, or of another training; the differences are named.
     """
     document, arrays = read_archive(path, KIND)
-    require_same(document.get("identity"), identity, path)
+    require_same(_completed(document["identity"]), identity, path)
     return document["history"], arrays
 
 
@@ -55,7 +57,7 @@ def restore(trainer: Trainer, arrays: Mapping[str, np.ndarray], *, source: Path)
     InputError
         The arrays do not fit the trainer's model and optimiser.
     """
-    slots = trainer.optimizer.variables
+    slots = trainer.slots
     saved = [arrays.get(f"{_OPTIMIZER}{index}") for index in range(len(slots))]
     if any(value is None or value.shape != tuple(slot.shape) for value, slot in zip(saved, slots, strict=True)):
         raise InputError("TF-TRAIN-02", f"{KIND} {str(source)!r} whose optimiser does not fit the model",
@@ -64,6 +66,12 @@ def restore(trainer: Trainer, arrays: Mapping[str, np.ndarray], *, source: Path)
     set_weights(trainer.model, weights, source=source)
     for slot, value in zip(slots, saved, strict=True):
         slot.assign(value)
+
+
+def _completed(identity: dict[str, Any]) -> dict[str, Any]:
+    """With what earlier versions did not write, because there was one way only."""
+    return {**identity, "train": to_dict(from_dict(TrainSpec, identity["train"])),
+            "split": complete_record(identity["split"]), "parents": identity.get("parents", {})}
 
 
 def require_same(found: Any, wanted: Mapping[str, Any], path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tfser.training.data import mean_of
 from tfser.training.metrics import confusion_matrix, score
 from tfser.validate.parity import chosen
 
@@ -39,10 +40,11 @@ class Agreement:
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What was said in each clip.
+    """What was said in each utterance.
 
     ``indices`` [shape=(n,)] are into ``labels``; ``speakers`` [shape=(n,)]; ``scored``
-    [shape=(n,)] bool is true for the clips that count, ``whose`` says which those are.
+    [shape=(n,)] bool is true for the utterances that count, ``whose`` says which those are;
+    ``owner`` [shape=(windows,)] int is the utterance of each of the model's inputs.
     """
 
     indices: np.ndarray
@@ -50,11 +52,13 @@ class Truth:
     speakers: Sequence[str]
     scored: np.ndarray
     whose: str
+    owner: np.ndarray
 
 
-def quantize(x: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
-    """Features as the int8 input: ``round(x / scale) + zero_point``, clipped to [-128, 127]."""
-    return np.clip(np.rint(x / np.float32(scale)) + zero_point, -128, 127).astype(np.int8)
+def quantize(x: np.ndarray, scale: float, zero_point: int, dtype: str = "int8") -> np.ndarray:
+    """Features as the model's input: ``round(x / scale) + zero_point``, clipped to the ends of ``dtype``."""
+    ends = np.iinfo(dtype)
+    return np.clip(np.rint(x / np.float32(scale)) + zero_point, ends.min, ends.max).astype(dtype)
 
 
 def probabilities(outputs: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
@@ -86,7 +90,14 @@ def agreement(outputs: np.ndarray, logits: np.ndarray) -> Agreement:
     return Agreement(len(outputs), int(matrix.trace()), matrix.tolist())
 
 
-def accuracy(outputs: np.ndarray, truth: Truth) -> dict[str, Any]:
-    """Scores of the clips that count, as :func:`tfser.training.metrics.score` gives them."""
+def accuracy(heard: np.ndarray, truth: Truth) -> dict[str, Any]:
+    """Scores of the utterances that count, as :func:`tfser.training.metrics.score` gives them.
+
+    Parameters
+    ----------
+    heard : np.ndarray [shape=(windows, labels)]
+        :func:`probabilities` of each window.
+    """
+    decided = mean_of(truth.owner, heard).argmax(axis=1)
     speakers = [speaker for speaker, counts in zip(truth.speakers, truth.scored, strict=True) if counts]
-    return score(truth.indices[truth.scored], chosen(outputs)[truth.scored], truth.labels, speakers)
+    return score(truth.indices[truth.scored], decided[truth.scored], truth.labels, speakers)

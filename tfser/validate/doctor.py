@@ -67,7 +67,7 @@ def examine(model: Any) -> list[Finding]:
     Returns
     -------
     list of Finding
-        Empty for a model that is all int8 and that TensorFlow Lite Micro runs.
+        Empty for a model that is all int8, or has int16 activations, and that TensorFlow Lite Micro runs.
     """
     subgraph = model.subgraphs[0]
     tensors = subgraph.tensors
@@ -76,6 +76,12 @@ def examine(model: Any) -> list[Finding]:
     for operator in subgraph.operators:
         findings += _operator(operator, tensors, _label(operator, tensors), _place(operator, tensors))
     return sorted(findings, key=lambda finding: CHECKS.index(finding.check))
+
+
+def has_int16_activations(model: Any) -> bool:
+    """Whether the model's input has 16 bits: TensorFlow Lite Micro runs it, the generated C does not."""
+    subgraph = model.subgraphs[0]
+    return bool(subgraph.inputs) and subgraph.tensors[subgraph.inputs[0]].dtype == "int16"
 
 
 def runnable(findings: Iterable[Finding]) -> bool:
@@ -114,10 +120,12 @@ def _structure(model: Any) -> Iterator[Finding]:
 
 
 def _interface(subgraph: Any) -> Iterator[Finding]:
-    """Input and output: int8, of batch 1."""
+    """Input and output: both int8, or both int16 where activations have 16 bits; of batch 1."""
+    ends = {subgraph.tensors[index].dtype for index in (*subgraph.inputs, *subgraph.outputs)}
+    accepted = "int16" if ends == {"int16"} else "int8"
     for what, indices in (("input", subgraph.inputs), ("output", subgraph.outputs)):
         for tensor in (subgraph.tensors[index] for index in indices):
-            if tensor.dtype != "int8":
+            if tensor.dtype != accepted:
                 yield Finding("TF-DOC-05", ERROR, "int8", f"{what} {_tensor(tensor)} is {tensor.dtype}, not int8",
                               _CONVERT, layer=short_name(tensor.name))
     for tensor in (subgraph.tensors[index] for index in subgraph.inputs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from tfser.errors import CheckFailed
-from tfser.validate.accuracy import AGREEMENT_MIN, Truth, accuracy, agreement
-from tfser.validate.doctor import CHECKS, ERROR, Finding, examine, runnable
-from tfser.validate.parity import PARITY_MAX_STEPS, Parity, compare, probe_inputs
+from tfser.validate.accuracy import AGREEMENT_MIN, Truth, accuracy, agreement, probabilities
+from tfser.validate.doctor import CHECKS, ERROR, Finding, examine, has_int16_activations, runnable
+from tfser.validate.parity import Parity, compare, probe_inputs
 from tfser.validate.runtimes import micro_arena_bytes
 
 _SOUND = {
@@ -20,6 +21,7 @@ _SOUND = {
     "operators": "every operator has a TensorFlow Lite Micro kernel for its types",
     "int8": "int8 input, output and tensors, no float",
 }
+_SOUND_INT16 = "int16 input, output and activations, int8 weights, no float"
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ def validate_model(model: Any, content: bytes, inputs: np.ndarray | None = None,
     """
     findings = tuple(examine(model))
     checks = [_from_findings(name, findings) for name in CHECKS]
+    if not findings and has_int16_activations(model):
+        checks[-1] = dataclasses.replace(checks[-1], detail=_SOUND_INT16)
     if runnable(findings):
         checks += _run(model, content, inputs, logits, truth)
     else:
@@ -117,7 +121,8 @@ def _run(model: Any, content: bytes, inputs: np.ndarray | None, logits: np.ndarr
     if real and logits is not None:
         yield _agreement(parity.outputs, logits)
     if real and truth is not None:
-        yield _accuracy(parity.outputs, truth)
+        given = subgraph.tensors[subgraph.outputs[0]]
+        yield _accuracy(probabilities(parity.outputs, float(given.scale[0]), int(given.zero_point[0])), truth)
 
 
 def _parity(parity: Parity, real: bool) -> Check:
@@ -126,13 +131,13 @@ def _parity(parity: Parity, real: bool) -> Check:
     detail = f"LiteRT and TensorFlow Lite Micro: {same}"
     first = parity.first_diverging
     if not parity.equal:
-        detail += f", at most {parity.max_steps} step(s) apart (bound {PARITY_MAX_STEPS})"
+        detail += f", at most {parity.max_steps} step(s) apart (bound {parity.bound})"
         detail += f", {parity.labels_agree} of {parity.inputs} labels agree"
     if first:
         detail += f"; first at operator {first.operator} {first.name} (layer {first.layer!r}), {first.steps} step(s)"
     return Check("parity", parity.within_bound and (parity.labels_agree == parity.inputs or not real), detail, {
         "inputs": parity.inputs, "real_inputs": real, "equal_inputs": parity.equal_inputs,
-        "labels_agree": parity.labels_agree, "max_step_difference": parity.max_steps, "bound": PARITY_MAX_STEPS,
+        "labels_agree": parity.labels_agree, "max_step_difference": parity.max_steps, "bound": parity.bound,
         "first_diverging_operator": {"operator": first.operator, "name": first.name, "layer": first.layer,
                                      "steps": first.steps} if first else None})
 
@@ -152,8 +157,8 @@ def _agreement(outputs: np.ndarray, logits: np.ndarray) -> Check:
                   "confusion": found.confusion})
 
 
-def _accuracy(outputs: np.ndarray, truth: Truth) -> Check:
-    scores = accuracy(outputs, truth)
+def _accuracy(heard: np.ndarray, truth: Truth) -> Check:
+    scores = accuracy(heard, truth)
     return Check("accuracy", True,
                  f"WF1 {scores['wf1']:.3f}, UAR {scores['uar']:.3f}, WA {scores['wa']:.3f} on {scores['utterances']} "
-                 f"clips of {truth.whose}", {"whose": truth.whose, **scores})
+                 f"recordings of {truth.whose}", {"whose": truth.whose, **scores})

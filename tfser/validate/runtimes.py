@@ -21,7 +21,7 @@ import numpy as np
 
 import tfser
 from tfser.errors import CheckFailed, InputError, ToolError
-from tfser.validate.worker import ARENA_LIMIT_BYTES
+from tfser.validate.worker import ARENA_LIMIT_BYTES, REFERENCE
 
 #: LiteRT's kernels by our name for them. The reference ones lack a few operators (ELU, DEPTH_TO_SPACE
 #: in int8): a model with these runs on the optimised ones.
@@ -31,8 +31,10 @@ RESOLVERS = {"reference": ("BUILTIN_REF", "BUILTIN_WITHOUT_DEFAULT_DELEGATES"),
 # the largest backbone takes.
 TIMEOUT_S, TIMEOUT_PER_INPUT_S = 120.0, 20.0
 
-_NAMES = {"litert": "LiteRT", "tflite_micro": "TensorFlow Lite Micro", "micro_arena": "TensorFlow Lite Micro"}
-_PACKAGES = {"litert": "ai-edge-litert", "tflite_micro": "tflite-micro", "micro_arena": "tflite-micro"}
+_NAMES = {"litert": "LiteRT", "tflite_micro": "TensorFlow Lite Micro", "micro_arena": "TensorFlow Lite Micro",
+          "layer_errors": "TensorFlow Lite Micro, layer by layer,"}
+_PACKAGES = {"litert": "ai-edge-litert", "tflite_micro": "tflite-micro", "micro_arena": "tflite-micro",
+             "layer_errors": "tflite-micro"}
 _TAIL_LINES = 4
 _NO_INPUTS = np.zeros((0,), np.int8)
 
@@ -89,6 +91,11 @@ def micro_arena_bytes(content: bytes) -> int:
     return int(_ask("micro_arena", content, _NO_INPUTS)["arena_bytes"])
 
 
+def layer_figures(content: bytes, reference: bytes, clips: np.ndarray) -> dict[str, np.ndarray]:
+    """What each operator of a quantised file loses: see :func:`tfser.validate.pieces.compare`."""
+    return _ask("layer_errors", content, clips, reference=reference)
+
+
 def _drop_batch(outputs: np.ndarray) -> np.ndarray:
     return outputs[:, 0] if outputs.ndim > 1 and outputs.shape[1] == 1 else outputs
 
@@ -97,7 +104,8 @@ def _tensors(answer: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
     return {int(name.removeprefix("tensor_")): values for name, values in answer.items() if name != "outputs"}
 
 
-def _ask(task: str, content: bytes, inputs: np.ndarray, **request: Any) -> dict[str, np.ndarray]:
+def _ask(task: str, content: bytes, inputs: np.ndarray, *, reference: bytes | None = None,
+         **request: Any) -> dict[str, np.ndarray]:
     """Run one task of the worker and give its answer."""
     timeout_s = TIMEOUT_S + TIMEOUT_PER_INPUT_S * len(inputs)
     with tempfile.TemporaryDirectory(prefix="tfser-") as name:
@@ -105,6 +113,8 @@ def _ask(task: str, content: bytes, inputs: np.ndarray, **request: Any) -> dict[
         (folder / "model.tflite").write_bytes(content)
         (folder / "request.json").write_text(json.dumps({"tensors": [], **request}))
         np.save(folder / "inputs.npy", np.ascontiguousarray(inputs))
+        if reference is not None:
+            (folder / REFERENCE).write_bytes(reference)
         status, tail = run_child([sys.executable, "-m", "tfser.validate.worker", task, "."], folder, timeout_s)
         if status == 0:
             with np.load(folder / "answer.npz", allow_pickle=False) as answer:

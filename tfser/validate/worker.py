@@ -1,7 +1,7 @@
 """The child process in which an interpreter runs: ``python -m tfser.validate.worker TASK FOLDER``.
 
-The folder holds ``model.tflite``, ``request.json`` and, where the task needs them, ``inputs.npy``;
-the answer is ``answer.npz``, or ``refusal.json`` where the interpreter refuses the model. An
+The folder holds ``model.tflite``, ``request.json`` and, where the task needs them, ``inputs.npy`` and
+``reference.tflite``; the answer is ``answer.npz``, or ``refusal.json`` where the interpreter refuses the model. An
 interpreter that ends the process leaves neither. Nothing here imports TensorFlow: start-up is
 what most of the time goes to.
 """
@@ -21,6 +21,8 @@ import numpy as np
 # The arena that is always enough, and the step of TensorFlow Lite Micro's alignment.
 ARENA_LIMIT_BYTES = 64 * 2**20
 ARENA_STEP_BYTES = 16
+# The float file of the same operators, for the task that compares with it.
+REFERENCE = "reference.tflite"
 # An absurd model runs into this instead of into the machine's other programs.
 _MEMORY_LIMIT_BYTES = 8 * 2**30
 
@@ -95,8 +97,16 @@ def micro_arena(content: bytes, inputs: np.ndarray, request: dict[str, Any]) -> 
     return {"arena_bytes": np.array(enough)}
 
 
+def layer_errors(content: bytes, inputs: np.ndarray, _request: dict[str, Any]) -> Answer:
+    """What each operator loses against ``reference.tflite``: see :func:`tfser.validate.pieces.compare`."""
+    from tfser.validate.pieces import compare
+
+    return compare(content, Path(REFERENCE).read_bytes(), inputs)
+
+
 TASKS: dict[str, Callable[[bytes, np.ndarray, dict[str, Any]], Answer]] = {
-    "litert": litert, "tflite_micro": tflite_micro, "micro_arena": micro_arena}
+    "litert": litert, "tflite_micro": tflite_micro, "micro_arena": micro_arena,
+    "layer_errors": layer_errors}
 
 
 def _samples(inputs: np.ndarray, details: dict[str, Any]) -> np.ndarray:

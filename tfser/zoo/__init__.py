@@ -1,7 +1,7 @@
 """Trained checkpoints that ship with the package: one folder a backbone.
 
-``checkpoint.npz``, its ``calibration.npz``, and ``card.json``: the command that made it, its split
-and the cross-validated figures.
+``checkpoint.npz``, its ``calibration.npz``, and its model card: ``card.md``, drawn from ``card.json``
+(the command that made it, its split, its scores and the cross-validated ones).
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@
 #define TFSER_MEL_BANDS $bands
 #define TFSER_WINDOW_SAMPLES $clip_samples
 #define TFSER_NUM_LABELS $label_count
-
+$trained_on
 #define TFSER_ARENA_BYTES $arena_bytes
 #define TFSER_ARENA_ALIGNMENT $arena_alignment
 

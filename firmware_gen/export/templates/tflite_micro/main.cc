@@ -36,21 +36,21 @@ int SelfTest() {
 
   auto* input = interpreter.input(0);
   if (input->bytes != sizeof(tfser_self_test_input)) return Fail("the input has another size");
-  std::memcpy(input->data.int8, tfser_self_test_input, sizeof(tfser_self_test_input));
+  std::memcpy(input->data.raw, tfser_self_test_input, sizeof(tfser_self_test_input));
 
   if (interpreter.Invoke() != kTfLiteOk) return Fail("an operator failed");
 
   const auto* output = interpreter.output(0);
   if (output->bytes != sizeof(tfser_self_test_output)) return Fail("the output has another size");
   size_t best = 0;
-  for (size_t i = 0; i < sizeof(tfser_self_test_output); ++i) {
-    const int got = output->data.int8[i];
+  for (size_t i = 0; i < TFSER_NUM_LABELS; ++i) {
+    const int got = output->data.@TYPE@[i];
     const int expected = tfser_self_test_output[i];
     if (got != expected) {
       MicroPrintf("output[%d] is %d, expected %d", static_cast<int>(i), got, expected);
       return Fail("the output differs");
     }
-    if (got > output->data.int8[best]) best = i;
+    if (got > output->data.@TYPE@[best]) best = i;
   }
   MicroPrintf("PASS: %d output bytes equal, label %s", static_cast<int>(sizeof(tfser_self_test_output)), kLabels[best]);
   return 0;

@@ -1,0 +1,152 @@
+"""Large to small: a student learns its labels, its teachers' probabilities, and how they see a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from tfser.features.check import require_fitted
+from tfser.keras import keras, tf
+from tfser.models.build import build_model
+from tfser.models.checkpoint import set_weights
+from tfser.spec import FeatureSpec, TrainSpec
+from tfser.training.lineage import Parent
+
+#: In every backbone the mean over time, [shape=(batch, 1, 1, width)]: what its classifier begins with.
+POOLED = "head/mean"
+
+
+@dataclass(frozen=True, eq=False)
+class Teaching:
+    """Who teaches: checkpoints, and the fitted features in which the student hears its clips."""
+
+    teachers: tuple[Parent, ...]
+    features: FeatureSpec
+
+
+class Objective(Protocol):
+    """What a training makes small, and the ``variables`` that it may change for it.
+
+    ``projections`` are those of them that are not the model's.
+    """
+
+    variables: list[Any]
+    projections: list[Any]
+
+    def __call__(self, x: Any, y: Any) -> Any:
+        """The loss of a batch ``x`` [shape=(n, frames, mel_bands)] with labels ``y`` [shape=(n, classes)]."""
+
+
+class LabelLoss:
+    """The loss of the labels alone; ``label_loss`` as for :class:`Distillation`."""
+
+    def __init__(self, model: keras.Model, label_loss: Callable[[Any, Any], Any]) -> None:
+        self._model = model
+        self._label_loss = label_loss
+        self.projections: list[Any] = []
+        self.variables = model.trainable_variables
+
+    def __call__(self, x: Any, y: Any) -> Any:
+        return self._label_loss(y, self._model(x, training=True))
+
+
+class Distillation:
+    """The loss of a student with teachers.
+
+    ``(1 - a) L + a T^2 H(q, softmax(z / T)) + f (1 - cos(W v, u))``, where ``L`` is the loss of the labels,
+    ``q`` the mean of the teachers' ``softmax(z' / T)``, ``H`` the cross-entropy, ``v`` and ``u`` the means over
+    time of student and teacher, and ``a``, ``T``, ``f`` are ``teacher_weight``, ``temperature`` and
+    ``feature_weight``. ``W`` is learnt where the widths differ and left behind after training; with several
+    teachers the last term is their mean. Teachers hear the student's augmented clips, normalised with
+    their own bands, and do not change.
+
+    Parameters
+    ----------
+    student : keras.Model
+    teaching : Teaching
+    recipe : TrainSpec
+    label_loss : callable
+        ``L``: from labels [shape=(n, classes)] and logits [shape=(n, classes)] to a number.
+
+    References
+    ----------
+    Hinton et al. 2015, Distilling the Knowledge in a Neural Network, arXiv 1503.02531. Features: Romero et
+    al. 2015, FitNets, arXiv 1412.6550, here by their cosine.
+    """
+
+    def __init__(self, student: keras.Model, teaching: Teaching, recipe: TrainSpec,
+                 label_loss: Callable[[Any, Any], Any]) -> None:
+        self._recipe = recipe
+        self._label_loss = label_loss
+        self._student = _with_pooled(student)
+        self._teachers = [_Teacher(parent, teaching.features, recipe.precision) for parent in teaching.teachers]
+        widths = [teacher.width for teacher in self._teachers] if recipe.feature_weight else []
+        self._projections = _projections(int(student.get_layer(POOLED).output.shape[-1]), widths)
+
+        #: Kernels [shape=(width, teacher's width)].
+        self.projections = [variable for layer in self._projections for variable in layer.trainable_variables]
+        self.variables = [*student.trainable_variables, *self.projections]
+
+    def __call__(self, x: Any, y: Any) -> Any:
+        recipe = self._recipe
+        taught = [teacher(x) for teacher in self._teachers]
+        logits, vector = self._student(x, training=True)
+        targets = tf.add_n([tf.nn.softmax(theirs / recipe.temperature) for theirs, _ in taught]) / len(taught)
+        soft = tf.nn.softmax_cross_entropy_with_logits(targets, logits / recipe.temperature)
+        loss = (1 - recipe.teacher_weight) * self._label_loss(y, logits) \
+            + recipe.teacher_weight * recipe.temperature**2 * tf.reduce_mean(soft)
+        if not self._projections:
+            return loss
+        cosines = [cosine(project(vector), theirs)
+                   for project, (_, theirs) in zip(self._projections, taught, strict=True)]
+        return loss + recipe.feature_weight * (1 - tf.add_n(cosines) / len(cosines))
+
+
+class _Teacher:
+    """A checkpoint's model, frozen: from the student's features to logits and pooled vectors."""
+
+    def __init__(self, parent: Parent, features: FeatureSpec, policy: str) -> None:
+        model = build_model(parent.checkpoint.model, policy=policy)
+        set_weights(model, parent.weights, source=parent.path)
+        model.trainable = False
+        self._model = _with_pooled(model)
+        self._scale, self._shift = renormalisation(features, parent.checkpoint.features)
+        self.width = int(model.get_layer(POOLED).output.shape[-1])
+
+    def __call__(self, x: Any) -> tuple[Any, Any]:
+        logits, vector = self._model(x * self._scale + self._shift, training=False)
+        return tf.stop_gradient(logits), tf.stop_gradient(vector)
+
+
+def renormalisation(student: FeatureSpec, teacher: FeatureSpec) -> tuple[np.ndarray, np.ndarray]:
+    """``scale`` and ``shift`` [shape=(mel_bands,)] from the student's normalised features to the teacher's.
+
+    ``(f - m') / s' = x s / s' + (m - m') / s'`` for ``x = (f - m) / s``.
+    """
+    mean, std = require_fitted(student)
+    their_mean, their_std = require_fitted(teacher)
+    return std / their_std, (mean - their_mean) / their_std
+
+
+def cosine(ours: Any, theirs: Any) -> Any:
+    """Mean cosine of the vectors of a batch, each [shape=(n, width)]."""
+    unit, their_unit = (tf.math.l2_normalize(tf.cast(v, tf.float32), axis=-1) for v in (ours, theirs))
+    return tf.reduce_mean(tf.reduce_sum(unit * their_unit, axis=-1))
+
+
+def _with_pooled(model: keras.Model) -> keras.Model:
+    """The same layers, with the pooled vector [shape=(n, width)] as a second output."""
+    vector = keras.layers.Flatten(dtype="float32")(model.get_layer(POOLED).output)
+    return keras.Model(model.input, [model.output, vector])
+
+
+def _projections(width: int, teacher_widths: Sequence[int]) -> list[Any]:
+    """One layer for each teacher from the student's ``width`` to its own; none is needed for the same width."""
+    layers = [keras.layers.Dense(theirs, use_bias=False, dtype="float32") if theirs != width
+              else keras.layers.Activation("linear", dtype="float32") for theirs in teacher_widths]
+    for layer in layers:
+        layer.build((None, width))
+    return layers
