@@ -18,7 +18,7 @@ from tfser.corpora.manifest import Corpus, Published, Utterance, from_file_names
 EMOTIONS = {"ANG": "anger", "DIS": "disgust", "FEA": "fear", "HAP": "happiness", "NEU": "neutral", "SAD": "sadness"}
 LABELS = tuple(EMOTIONS.values())
 ACTORS = tuple(str(actor) for actor in range(1001, 1092))
-# The paper has the totals; the emotions are as the corpus's file names are counted by those who use it, and add up.
+# The paper has the totals. The emotions are a listing of others' that adds up to them; nobody here counted the files.
 PUBLISHED = Published(7442, 91, {label: 1087 if label == "neutral" else 1271 for label in LABELS})
 _NAME = re.compile(r"(?P<actor>\d{4})_(?P<sentence>[A-Z]{3})_(?P<emotion>[A-Z]{3})_(?:LO|MD|HI|XX?)")
 

@@ -33,7 +33,7 @@ INTERRUPTIONS_S = {"373": (395.0, 428.0), "444": (286.0, 387.0)}
 SHIFTS_S = {"318": 34.319917, "321": 3.8379167, "341": 6.1892, "362": 16.8582}
 #: "um" and "yeah" say nothing, and there are thousands.
 MIN_TURN_S = 1.0
-# Parts: AVEC 2017. Labels: as several papers count them over the three parts (score of 10 or more: depressed).
+# Parts: AVEC 2017. Labels over the three parts (score of 10 or more: depressed): others' listing, not the authors'.
 PUBLISHED = Published(None, 189, {"not-depressed": 133, "depressed": 56}, {"train": 107, "validation": 35, "test": 47},
                       unit="groups")
 _COLUMNS = ("start_time", "stop_time", "speaker", "value")
