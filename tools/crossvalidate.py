@@ -23,6 +23,7 @@ import click
 import numpy as np
 
 from tfser.cli.card import data_facts, write_card
+from tfser.cli.int8_scores import score_int8
 from tfser.cli.output import log, print_json
 from tfser.cli.recipe_options import TrainingCommand
 from tfser.cli.train import (
@@ -34,7 +35,7 @@ from tfser.cli.train import (
     training_options,
     warn_of_overlap,
 )
-from tfser.cli.tuning import qat_options, score_int8, tune_into, tuning_of
+from tfser.cli.tuning import qat_options, tune_into, tuning_of
 from tfser.errors import InputError
 from tfser.files import canonical_json, write_atomic
 from tfser.spec import FeatureSpec
@@ -87,7 +88,7 @@ def _folds(options: dict[str, Any]) -> int:
 def run_part(options: dict[str, Any], out: Path, fold: int, seed: int) -> dict[str, Any]:
     """Train one fold with one seed, or read what was trained before: the metrics by role.
 
-    ``int8`` has those of the deployed file on the test speakers: see :func:`tfser.cli.tuning.score_int8`.
+    ``int8`` has those of the deployed file on the test speakers: see :func:`tfser.cli.int8_scores.score_int8`.
     """
     from tfser.training.run import METRICS, STATE
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from firmware_gen.frontend.tflite import read_tflite
+from tfser.cli.int8_scores import score_int8
 from tfser.cli.main import main
-from tfser.cli.tuning import score_int8
 from tfser.convert.bundle import Method, make_bundle
 from tfser.convert.quantised_file import KIND
 from tfser.corpora import load_corpus

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from tiny_corpus import make_corpus
 
+from tfser.cli.tested_on import heard_speakers
+from tfser.corpora import load_corpus
 from tfser.models.checkpoint import read_checkpoint
 
 
@@ -102,3 +104,13 @@ def test_no_word_about_overlap_without_it(tfser, train_arguments, run_folder):
     result = tfser(*train_arguments, "--out", run_folder, "--resume")
     assert result.code == 0 and "overlap" not in result.err and "heard in training" not in result.out
     assert "3 sentences are in training and in the test" in result.err
+
+
+def test_speakers_whom_a_teachers_start_has_heard_count_as_heard(corpus_folder):
+    corpus = load_corpus("emodb", corpus_folder)
+    start = {"corpus": "emodb", "heard": ["10"], "parents": {}}
+    teacher = {"corpus": "ravdess", "heard": ["03"], "parents": {"start": start}}
+    split = {"corpus": "emodb", "train": ["09"]}
+    assert heard_speakers(split, {}, corpus) == ["09"]
+    assert heard_speakers(split, {"teachers": [teacher]}, corpus) == ["09", "10"]
+    assert heard_speakers(split, {"teachers": [teacher, {**start, "heard": None}]}, corpus) is None

@@ -59,25 +59,17 @@ def _result(task: Task, data: FeatureSet, folder: Path) -> dict[str, Any]:
 
 def _deployed(folder: Path, task: Task, data: FeatureSet) -> dict[str, Any]:
     """The int8 model: its size, what merging changed, its scores and its agreement on the test speakers."""
-    from firmware_gen.frontend.tflite import read_tflite
-    from tfser.cli.build_folder import quantisation
+    from tfser.cli.int8_scores import int8_against_float
     from tfser.convert.bundle import make_bundle
-    from tfser.training.data import mean_of, roles_of, score_clips, select, utterance_probabilities
-    from tfser.training.loop import predictor
-    from tfser.validate.accuracy import probabilities, quantize
-    from tfser.validate.runtimes import run_tflite_micro
+    from tfser.training.data import roles_of, select
 
     bundle = make_bundle(folder)
     clips = select(data, roles_of(data, task.training.split) == "test", bundle.checkpoint.features)
-    ends = quantisation(read_tflite(bundle.content))
-    outputs = run_tflite_micro(bundle.content, quantize(clips.x, **ends["input"]))
-    answers = mean_of(clips.owner, probabilities(outputs, **ends["output"]))
-    expected = utterance_probabilities(clips, predictor(bundle.merged))
+    scored = int8_against_float(bundle, clips)
     return {"bytes": len(bundle.content), "parameters": bundle.certificate["parameters_after"],
             "trained_parameters": bundle.certificate["parameters_before"],
             "merge_max_abs_error": bundle.certificate["max_abs_error"],
-            "same_label": float((answers.argmax(axis=1) == expected.argmax(axis=1)).mean()),
-            "test": score_clips(clips, answers, bundle.checkpoint.model.labels)}
+            "same_label": scored["same_label"] / scored["utterances"], "test": scored["int8"]}
 
 
 def _data(name: str, root: Path, features: FeatureSpec, split: Split) -> FeatureSet:

@@ -126,7 +126,7 @@ def _tuning_beside(path: Path) -> TuneSpec | None:
 
 def _int8_beside(path: Path) -> dict[str, Any] | None:
     """Scores that tools/crossvalidate.py left beside a checkpoint, of the int8 file that its neighbours make."""
-    from tfser.cli.tuning import SCORES_FILE
+    from tfser.cli.int8_scores import SCORES_FILE
 
     beside = path.with_name(SCORES_FILE)
     if not beside.is_file():

@@ -57,7 +57,7 @@ def deployed_scores(folder: Path, recorded: dict[str, Any] | None, corpus_name: 
     split = int8.split or {}
     result = {"corpus": corpus.name, "role": ROLE, "speakers": list(corpus.speakers), "fold": split["fold"],
               "folds": split["folds"], "split_fingerprint": split["fingerprint"],
-              "heard_speakers": heard_speakers(int8.split, corpus),
+              "heard_speakers": heard_speakers(int8.split, int8.parents, corpus),
               "int8": score_clips(clips, answers, corpus.labels)}
     result["intervals"] = score_intervals(result["int8"])
     if reference is None:

@@ -24,12 +24,14 @@ _PATH = click.Path(path_type=Path)
 class Scored:
     """A model as it is scored: ``split`` says who it was trained on, ``None`` where nobody knows.
 
-    ``probabilities`` maps normalised features [shape=(n, frames, mel_bands)] to [shape=(n, labels)].
+    ``parents`` are the checkpoints that it learnt from (see ``tfser.training.lineage``); ``probabilities`` maps
+    normalised features [shape=(n, frames, mel_bands)] to [shape=(n, labels)].
     """
 
     features: FeatureSpec
     labels: tuple[str, ...]
     split: dict[str, Any] | None
+    parents: dict[str, Any]
     probabilities: Callable[[np.ndarray], np.ndarray]
 
 
@@ -50,7 +52,7 @@ def command(model: Path, corpus_name: str, root: Path, role: str, as_json: bool)
 
     scored = load(model)
     corpus = only(role, scored.split, corpus_for(scored.labels, corpus_name, root))
-    heard = heard_speakers(scored.split, corpus)
+    heard = heard_speakers(scored.split, scored.parents, corpus)
     data = read_features(corpus, scored.features)
     clips = select_all(data, scored.features)
     scores = score_clips(clips, utterance_probabilities(clips, scored.probabilities), corpus.labels)
@@ -72,25 +74,26 @@ def load(path: Path) -> Scored:
         from tfser.cli.int8_model import load_int8_model
 
         int8 = load_int8_model(path)
-        return Scored(int8.features.spec, int8.features.labels, _manifest_split(path), int8.probabilities)
+        return Scored(int8.features.spec, int8.features.labels, *_manifest_origin(path), int8.probabilities)
     from tfser.models.checkpoint import load_checkpoint
     from tfser.training.loop import predictor
 
     checkpoint, model = load_checkpoint(path)
-    return Scored(checkpoint.features, checkpoint.model.labels, checkpoint.split, predictor(model))
+    return Scored(checkpoint.features, checkpoint.model.labels, checkpoint.split, checkpoint.parents, predictor(model))
 
 
-def _manifest_split(path: Path) -> dict[str, Any] | None:
-    """The split that ``manifest.json`` beside a model records, if there is one."""
+def _manifest_origin(path: Path) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Split and parents that ``manifest.json`` beside a model records, if there is one."""
     from tfser.corpora.splits import complete_record
 
     manifest = path.with_name("manifest.json")
     if not manifest.is_file():
-        return None
+        return None, {}
     try:
-        split = json.loads(manifest.read_bytes())["split"]
-        return split and complete_record(split)
-    except (ValueError, KeyError, TypeError) as error:
+        recorded = json.loads(manifest.read_bytes())
+        split, card = recorded["split"], recorded.get("card") or {}  # the manifests of earlier versions have no card
+        return split and complete_record(split), card.get("parents") or {}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError("TF-EVAL-02", f"{str(manifest)!r} cannot be read: {type(error).__name__} {error}",
                          expected="the manifest that tfser build wrote", fix="build again") from error
 

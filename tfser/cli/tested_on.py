@@ -69,11 +69,19 @@ def only(role: str, recorded: dict[str, Any] | None, corpus: Corpus) -> Corpus:
     return dataclasses.replace(corpus, utterances=utterances_of(corpus, split, role))  # type: ignore[arg-type]
 
 
-def heard_speakers(recorded: dict[str, Any] | None, corpus: Corpus) -> list[str] | None:
-    """The speakers of ``corpus`` who trained the model; ``None`` where nobody knows who did.
+def heard_speakers(recorded: dict[str, Any] | None, parents: dict[str, Any], corpus: Corpus) -> list[str] | None:
+    """The speakers of ``corpus`` whom the model has heard, itself or through its ``parents``.
 
-    Speakers are the same where corpus and name are.
+    ``None`` where nobody knows whom it, or one of them, was trained on. Speakers are the same where corpus and name
+    are.
     """
+    from tfser.training.lineage import ancestors
+
     if recorded is None:
         return None
-    return sorted(set(corpus.speakers) & set(recorded["train"])) if recorded["corpus"] == corpus.name else []
+    heard = set(recorded["train"]) if recorded["corpus"] == corpus.name else set()
+    for parent in ancestors(parents):
+        if parent["heard"] is None:
+            return None
+        heard |= set(parent["heard"]) if parent["corpus"] == corpus.name else set()
+    return sorted(heard & set(corpus.speakers))

@@ -1,23 +1,18 @@
-"""``--qat``: what is done after a float training, and the int8 scores of what would be deployed."""
+"""``--qat``: what is done after a float training."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tfser.cli.output import log
-from tfser.files import canonical_json, sha256, write_atomic
 from tfser.spec import TuneSpec
 
 if TYPE_CHECKING:
     from tfser.features.dataset import FeatureSet
     from tfser.training.run import Training
-
-SCORES_FILE = "int8.json"
-SCHEMA_VERSION = 1
 
 # Shared by tfser train and tools/crossvalidate.py.
 QAT_OPTIONS = (
@@ -73,53 +68,3 @@ def tune_into(folder: Path, training: Training, data: FeatureSet, spec: TuneSpec
     losses = tune(merged, quantised, range_variables(quantised), clips.x, spec)
     save_tuned(path, Tuned(weights_of(quantised), ranges_of(quantised), spec), source)
     log.print(f"tuned: loss {losses[0]:.5f} in the first step, {losses[-1]:.5f} in the last", markup=False)
-
-
-def score_int8(folder: Path, training: Training, data: FeatureSet) -> dict[str, Any]:
-    """Scores of a training's int8 file by TensorFlow Lite Micro, written to ``int8.json`` and kept there.
-
-    Returns
-    -------
-    dict
-        ``sources``, the SHA-256 of the files that it was made from; ``quantisation``, how; ``model_bytes``;
-        ``roles``: for ``validation`` and ``test``, as far as the split has them, ``utterances``,
-        ``same_label`` (the number of utterances with the float model's label), ``float`` and ``int8``
-        scores, as :func:`tfser.training.metrics.score` gives them.
-    """
-    from tfser.convert.quantised_file import FILE_NAME as TUNED
-    from tfser.training.run import CHECKPOINT
-
-    sources = {name: sha256(folder / name) for name in (CHECKPOINT, "calibration.npz", TUNED)
-               if (folder / name).is_file()}
-    path = folder / SCORES_FILE
-    if path.is_file() and (known := json.loads(path.read_bytes())).get("sources") == sources:
-        return known
-    result = {"schema_version": SCHEMA_VERSION, "sources": sources, **_int8_scores(folder, training, data)}
-    write_atomic(path, canonical_json(result).encode())
-    return result
-
-
-def _int8_scores(folder: Path, training: Training, data: FeatureSet) -> dict[str, Any]:
-    from firmware_gen.frontend.tflite import read_tflite
-    from tfser.cli.build_folder import quantisation
-    from tfser.convert.bundle import make_bundle
-    from tfser.training.data import mean_of, roles_of, score_clips, select, utterance_probabilities
-    from tfser.training.loop import predictor
-    from tfser.validate.accuracy import probabilities, quantize
-    from tfser.validate.runtimes import run_tflite_micro
-
-    bundle = make_bundle(folder)
-    ends, labels, of_float = quantisation(read_tflite(bundle.content)), bundle.checkpoint.model.labels, predictor(
-        bundle.merged)
-    assigned, roles = roles_of(data, training.split), {}
-    for role in ("validation", "test"):
-        if not (assigned == role).any():
-            continue
-        clips = select(data, assigned == role, bundle.checkpoint.features)
-        outputs = run_tflite_micro(bundle.content, quantize(clips.x, **ends["input"]))
-        answers = mean_of(clips.owner, probabilities(outputs, **ends["output"]))
-        expected = utterance_probabilities(clips, of_float)
-        same = answers.argmax(axis=1) == expected.argmax(axis=1)
-        roles[role] = {"utterances": len(same), "same_label": int(same.sum()),
-                       "float": score_clips(clips, expected, labels), "int8": score_clips(clips, answers, labels)}
-    return {"quantisation": bundle.quantisation, "model_bytes": len(bundle.content), "roles": roles}

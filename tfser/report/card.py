@@ -15,6 +15,7 @@ from tfser.corpora.licences import UNKNOWN_SEX, licence_of
 from tfser.models.checkpoint import Checkpoint
 from tfser.spec import to_dict
 from tfser.training.intervals import score_intervals
+from tfser.training.lineage import ancestors
 from tfser.training.metrics import uar
 
 Document = Mapping[str, Any]
@@ -99,15 +100,8 @@ def _sexes(scores: Document, corpus: str | None) -> dict[str, Any]:
 
 def corpora_of(checkpoint: Checkpoint) -> Iterator[dict[str, Any]]:
     """Every corpus that the weights learnt from, once, with its terms; the training's own comes first."""
-    names = [(checkpoint.split or {}).get("corpus"), *_heard_by(checkpoint.parents)]
+    names = [(checkpoint.split or {}).get("corpus"), *(parent["corpus"] for parent in ancestors(checkpoint.parents))]
     for name in dict.fromkeys(names):
         licence = licence_of(name)
         yield {"name": name, "terms": licence.terms, "commercial": licence.commercial, "citation": licence.citation,
                "speech": licence.speech, "acted": licence.acted}
-
-
-def _heard_by(parents: Document) -> Iterator[str | None]:
-    """The corpora of teachers and of initial weights, and of theirs."""
-    for parent in (*parents.get("teachers", ()), *((parents["start"],) if "start" in parents else ())):
-        yield parent["corpus"]
-        yield from _heard_by(parent["parents"])

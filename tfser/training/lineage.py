@@ -92,8 +92,15 @@ def check_lineage(lineage: Lineage, model: ModelSpec, features: FeatureSpec, spl
     parents = (*lineage.teachers, *((lineage.start,) if lineage.start else ()))
     for parent in parents:
         _require_same_features(parent, features)
-        for record in _ancestors(parent.record()):
+        for record in (parent.record(), *ancestors(parent.checkpoint.parents)):
             _require_no_leak(parent.path, record, split)
+
+
+def ancestors(parents: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The records of ``parents``, as a checkpoint holds them, those of their parents, and so on."""
+    for parent in (*parents.get("teachers", ()), *((parents["start"],) if "start" in parents else ())):
+        yield parent
+        yield from ancestors(parent["parents"])
 
 
 def begin_from(model: keras.Model, labels: Sequence[str], parent: Parent) -> None:
@@ -140,14 +147,6 @@ def _require_same_features(parent: Parent, features: FeatureSpec) -> None:
                          + ", ".join(f"{name} {getattr(theirs, name)}" for name in different),
                          expected=", ".join(f"{name} {getattr(features, name)}" for name in different),
                          fix="choose one that hears the same features; those of speechformer differ from the others'")
-
-
-def _ancestors(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A parent's record, those of its parents, and so on."""
-    yield record
-    above = record["parents"]
-    for parent in (*above.get("teachers", ()), *((above["start"],) if "start" in above else ())):
-        yield from _ancestors(parent)
 
 
 def _require_no_leak(path: Path, record: dict[str, Any], split: Split) -> None:
