@@ -43,7 +43,7 @@ def row(arch: str, root: Path) -> dict[str, str]:
                 raise SystemExit(1)
         manifest = json.loads((out / "manifest.json").read_text())
         content = (out / "model.tflite").read_bytes()
-    scores = json.loads((zoo_checkpoint(arch).parent / "card.json").read_text())["cross_validated"]
+    scores = json.loads((zoo_checkpoint(arch).parent / "card.json").read_text())["cross_validated"]["mean"]
     return {
         "parameters": f"{manifest['model']['parameters']:,}",
         "`model.tflite`": f"{len(content):,} B",
