@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, TypeVar
 from tfser.errors import InputError
 
 ARCHITECTURES = ("conformer", "convtransformer", "speechformer")
+# The keys of tfser.corpora.CORPORA, here for commands that must answer --help without reading any.
+CORPUS_NAMES = ("emodb", "ravdess", "cremad", "iemocap", "iemocap-6", "m3ed", "daic-woz", "emobox", "csv", "audformat")
 SIZES = ("small", "base")
 NORMS = ("batch", "layer")
 # Activations that have an int8 kernel in TensorFlow Lite Micro (swish becomes LOGISTIC and MUL).

@@ -19,7 +19,7 @@ from tfser.audio.augment import noisy, reverberate
 from tfser.cli.evaluate import load
 from tfser.cli.output import log, print_json
 from tfser.cli.tested_on import corpus_for, only
-from tfser.cli.train import FOLDS
+from tfser.spec import CORPUS_NAMES
 
 SNRS_DB = (20, 10, 5, 0)
 SCORES = ("wf1", "uar")
@@ -37,7 +37,7 @@ CONDITIONS: Mapping[str, Condition] = {
 
 @click.command(help=__doc__)
 @click.argument("models", metavar="CHECKPOINT...", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--corpus", type=click.Choice(tuple(FOLDS)), required=True, help="Corpus that ROOT holds.")
+@click.option("--corpus", type=click.Choice(CORPUS_NAMES), required=True, help="Corpus that ROOT holds.")
 @click.option("--root", type=click.Path(path_type=Path), required=True, help="Folder with the recordings.")
 def main(models: tuple[Path, ...], corpus: str, root: Path) -> None:
     measured = []

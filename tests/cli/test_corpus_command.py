@@ -10,9 +10,9 @@ import pytest
 import soundfile
 from corpus_trees import make_daic, make_iemocap, make_m3ed, write_noise, write_text
 
-from tfser.cli.corpus import NAMES
 from tfser.corpora import CORPORA, load_corpus
 from tfser.corpora.check import check
+from tfser.spec import CORPUS_NAMES
 
 
 def check_json(tfser, name: str, root: Path):
@@ -32,7 +32,7 @@ def table(tmp_path: Path) -> Path:
 
 
 def test_the_choices_are_the_corpora() -> None:
-    assert tuple(CORPORA) == NAMES
+    assert tuple(CORPORA) == CORPUS_NAMES
 
 
 def test_a_corpus_that_is_whole(tfser, table: Path) -> None:

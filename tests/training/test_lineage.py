@@ -7,32 +7,16 @@ import json
 
 import numpy as np
 import pytest
-from tiny_corpus import make_corpus
+from stopped import Stop
 
-from tfser.corpora import load_corpus
 from tfser.corpora.splits import make_split
 from tfser.errors import InputError
-from tfser.features.dataset import corpus_features
 from tfser.models.archive import read_archive, write_archive
 from tfser.models.build import build_model
 from tfser.models.checkpoint import KIND, get_weights, read_checkpoint
 from tfser.spec import FeatureSpec, HrfSpec, ModelSpec, TrainSpec
 from tfser.training.lineage import Lineage, begin_from, check_lineage, fitting, read_lineage
 from tfser.training.run import Training, train
-
-
-class Stop(Exception):
-    """Stands for whatever ends a process between two epochs."""
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return load_corpus("emodb", make_corpus(tmp_path_factory.mktemp("corpus")))
-
-
-@pytest.fixture(scope="module")
-def data(corpus):
-    return corpus_features(corpus, FeatureSpec())
 
 
 @pytest.fixture(scope="module")

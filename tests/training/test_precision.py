@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from stopped import Stop
 from tiny_corpus import make_corpus
 
 from tfser.corpora import load_corpus
@@ -91,10 +92,6 @@ def test_auto_is_float32_without_a_gpu():
     gpu = bool(tf.config.list_physical_devices("GPU"))
     assert resolve("auto") == ("mixed_float16" if gpu else "float32")
     assert [resolve(name) for name in PRECISIONS] == list(PRECISIONS)
-
-
-class Stop(Exception):
-    """Stands for whatever ends a process between two epochs."""
 
 
 def test_interrupted_resumed_scored_and_read_again(tmp_path):

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_corpus import make_corpus
+from stopped import Stop
 
-from tfser.corpora import load_corpus
 from tfser.corpora.splits import speaker_split
 from tfser.errors import InputError
-from tfser.features.dataset import corpus_features
 from tfser.features.normalise import fit_bands
 from tfser.models.archive import read_archive, write_archive
 from tfser.models.checkpoint import load_checkpoint
@@ -23,20 +21,6 @@ from tfser.training.data import roles_of, score_clips, select
 from tfser.training.loop import predictor
 from tfser.training.run import Training, check_out, train
 from tfser.training.state import KIND
-
-
-class Stop(Exception):
-    """Stands for whatever ends a process between two epochs."""
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return load_corpus("emodb", make_corpus(tmp_path_factory.mktemp("corpus")))
-
-
-@pytest.fixture(scope="module")
-def data(corpus):
-    return corpus_features(corpus, FeatureSpec())
 
 
 @pytest.fixture(scope="module")

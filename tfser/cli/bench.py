@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfser.cli.output import json_option, log, print_json
-from tfser.cli.train import FOLDS, RATIOS, TRAINING_OPTIONS
-from tfser.spec import ARCHITECTURES, HRF_DEPTHS, HRF_SITES
+from tfser.cli.train import RATIOS, TRAINING_OPTIONS
+from tfser.spec import ARCHITECTURES, CORPUS_NAMES, HRF_DEPTHS, HRF_SITES
 
 if TYPE_CHECKING:
     from tfser.training.study import Study
@@ -83,7 +83,7 @@ def command() -> None:
 @click.option("--arch", "archs", type=Listed(ARCHITECTURES), required=True, help="Backbones.")
 @click.option("--root", "roots", type=click.Path(path_type=Path), multiple=True, required=True,
               help="Folder with the recordings; once for each --corpus.")
-@click.option("--corpus", "corpora", type=click.Choice(tuple(FOLDS)), multiple=True, required=True,
+@click.option("--corpus", "corpora", type=click.Choice(CORPUS_NAMES), multiple=True, required=True,
               help="Corpus; several times for several.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the study.")
 def reparam_command(out: Path, as_json: bool, dry_run: bool, **options: Any) -> int:

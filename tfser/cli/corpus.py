@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from rich.progress import Progress
@@ -12,12 +12,11 @@ from rich.progress import Progress
 from firmware_gen.report.text import format_table
 from tfser.cli.output import json_option, log, print_json
 from tfser.errors import CheckFailed
+from tfser.spec import CORPUS_NAMES
 
 if TYPE_CHECKING:
     from tfser.corpora.check import Report
 
-# The keys of tfser.corpora.CORPORA, which are not imported for the sake of --help.
-NAMES = ("emodb", "ravdess", "cremad", "iemocap", "iemocap-6", "m3ed", "daic-woz", "emobox", "csv", "audformat")
 # In text, lists are cut to so many rows; --json has them all.
 MAX_ROWS = 24
 MAX_NAMES = 5
@@ -29,7 +28,7 @@ def command() -> None:
 
 
 @command.command("check")
-@click.option("--corpus", "name", type=click.Choice(NAMES), required=True, help="Corpus or kind of manifest.")
+@click.option("--corpus", "name", type=click.Choice(CORPUS_NAMES), required=True, help="Corpus or kind of manifest.")
 @click.option("--root", type=click.Path(path_type=Path), required=True, help="Its folder, or the manifest's path.")
 @json_option
 def check_command(name: str, root: Path, as_json: bool) -> None:
@@ -56,7 +55,8 @@ def check_command(name: str, root: Path, as_json: bool) -> None:
 
 def to_dict(report: Report) -> dict[str, Any]:
     """The report as JSON: lists by kind, counts, splits, differences from what was published."""
-    kinds = ("missing", "corrupt", "empty", "unlabelled", "duplicate", "excluded", "foreign")
+    from tfser.corpora.manifest import Kind
+
     corpus = report.corpus
     return {
         "corpus": corpus.name, "whole": not report.problems, "problems": list(report.problems),
@@ -64,7 +64,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "labels": report.labels, "speakers": report.speakers,
         "groups": len({utterance.group for utterance in corpus.utterances} - {""}),
         **{kind: [{"name": entry.name, "reason": entry.reason} for entry in report.unusable if entry.kind == kind]
-           for kind in kinds},
+           for kind in get_args(Kind)},
         "silent": list(report.silent), "shorter_than_a_clip": report.padded,
         "shorter_than_half_a_clip": report.short,
         "splits": [{**fold.split.record(), "utterances": fold.utterances,

@@ -13,9 +13,9 @@ import numpy as np
 
 from tfser.cli.output import json_option, log, print_json
 from tfser.cli.tested_on import ALL, corpus_for, heard_speakers, only
-from tfser.cli.train import FOLDS, read_features
+from tfser.cli.train import read_features
 from tfser.errors import InputError
-from tfser.spec import FeatureSpec
+from tfser.spec import CORPUS_NAMES, FeatureSpec
 
 _PATH = click.Path(path_type=Path)
 
@@ -37,7 +37,7 @@ class Scored:
 
 @click.command("evaluate")
 @click.argument("model", metavar="CHECKPOINT|MODEL.tflite", type=_PATH)
-@click.option("--corpus", "corpus_name", type=click.Choice(tuple(FOLDS)), required=True, help="Corpus that ROOT holds.")
+@click.option("--corpus", "corpus_name", type=click.Choice(CORPUS_NAMES), required=True, help="Corpus that ROOT holds.")
 @click.option("--root", type=_PATH, required=True, help="Folder with the recordings.")
 @click.option("--split", "role", type=click.Choice(("test", "validation", "train", ALL)), default="test",
               show_default=True, help="Whose recordings are scored.")

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from tfser.cli.output import json_option, print_json
-from tfser.cli.train import FOLDS
 from tfser.errors import InputError
 from tfser.files import canonical_json, write_atomic
+from tfser.spec import CORPUS_NAMES
 
 _PATH = click.Path(path_type=Path)
 
@@ -20,7 +20,7 @@ _PATH = click.Path(path_type=Path)
 @click.command("report")
 @click.argument("folder", metavar="DIR", type=_PATH)
 @click.option("--out", metavar="FILE", type=_PATH, help="Where to write the page.  [default: DIR/report.html]")
-@click.option("--corpus", "corpus_name", type=click.Choice(tuple(FOLDS)), help="Score the int8 model on this corpus.")
+@click.option("--corpus", "corpus_name", type=click.Choice(CORPUS_NAMES), help="Score the int8 model on this corpus.")
 @click.option("--root", type=_PATH, help="Folder with the recordings.")
 @click.option("--against", metavar="CHECKPOINT", type=_PATH, help="Score the float model on the same clips.")
 @click.option("--layers", is_flag=True, help="Measure what each layer loses against the checkpoint.")

@@ -19,6 +19,7 @@ from tfser.errors import InputError
 from tfser.spec import (
     ACTIVATIONS,
     ARCHITECTURES,
+    CORPUS_NAMES,
     HRF_DEPTHS,
     HRF_RATIOS,
     LOW_RANK_RATIOS,
@@ -39,10 +40,6 @@ if TYPE_CHECKING:
     from tfser.training.run import OnEpoch, Training
 
 EXIT_INTERRUPTED = 130
-# The folds that the corpora are compared on: EMO-DB 5 of 2 speakers, RAVDESS 6 of 3, IEMOCAP 5 sessions; 1 is a
-# corpus's own split. A manifest (None) says itself whether it has one.
-FOLDS = {"emodb": 5, "ravdess": 6, "cremad": 5, "iemocap": 5, "iemocap-6": 5, "m3ed": 1, "daic-woz": 1,
-         "emobox": None, "csv": None, "audformat": None}
 # The keys of tfser.corpora.splits.TRAIN_ON, which are not imported for the sake of --help.
 TRAIN_ON = ("train", "train+validation", "all")
 # Without a terminal, a line every so many epochs is enough to see that it lives.
@@ -54,7 +51,7 @@ RATIOS = ("0", *map(str, (*LOW_RANK_RATIOS, *HRF_RATIOS)))
 # Shared with tools/crossvalidate.py.
 TRAINING_OPTIONS = (
     click.option("--arch", type=click.Choice(ARCHITECTURES), required=True, help="Backbone."),
-    click.option("--corpus", type=click.Choice(tuple(FOLDS)), required=True, help="Corpus that ROOT holds."),
+    click.option("--corpus", type=click.Choice(CORPUS_NAMES), required=True, help="Corpus that ROOT holds."),
     click.option("--root", type=click.Path(path_type=Path), required=True, help="Folder with the recordings."),
     click.option("--size", type=click.Choice(SIZES), default=SIZES[0], show_default=True, help="Size of the backbone."),
     click.option("--hrf-ratio", type=click.Choice(RATIOS), default=str(_HRF.ratio), show_default=True,
@@ -210,11 +207,11 @@ def hear_variants(data: FeatureSet, corpus: Corpus, training: Training) -> Featu
 def _variants(corpus: Corpus, training: Training) -> FeatureSet:
     """The variants of the recordings that train, all in memory."""
     from tfser.audio.augment import variants
-    from tfser.corpora.splits import role_of
+    from tfser.corpora.splits import utterances_of
     from tfser.features.dataset import corpus_features
 
     count, seed, features = training.recipe.waveform_variants, training.recipe.seed, training.features
-    chosen = tuple(utterance for utterance in corpus.utterances if role_of(training.split, utterance.id) == "train")
+    chosen = utterances_of(corpus, training.split, "train")
     log.print(f"making {count} variants of each of {len(chosen)} recordings")
     heard = corpus_features(dataclasses.replace(corpus, utterances=chosen), features,
                             lambda y, name: variants(y, features.sample_rate_hz, count, seed=seed, name=name))

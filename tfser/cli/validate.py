@@ -13,8 +13,8 @@ from rich.text import Text
 from tfser.cli.layer_errors import calibration_clips, measure_layers, print_layers
 from tfser.cli.model_file import read_model
 from tfser.cli.output import json_option, log, print_json
-from tfser.cli.train import FOLDS
 from tfser.errors import InputError
+from tfser.spec import CORPUS_NAMES
 
 if TYPE_CHECKING:
     from firmware_gen.frontend.model import Model
@@ -30,7 +30,7 @@ _PATH = click.Path(path_type=Path)
 @click.command("validate")
 @click.argument("model_path", metavar="MODEL.tflite", type=_PATH)
 @click.option("--against", metavar="CHECKPOINT", type=_PATH, help="Float checkpoint whose labels must agree.")
-@click.option("--corpus", "corpus_name", type=click.Choice(tuple(FOLDS)), help="Corpus that ROOT holds.")
+@click.option("--corpus", "corpus_name", type=click.Choice(CORPUS_NAMES), help="Corpus that ROOT holds.")
 @click.option("--root", type=_PATH, help="Folder with the recordings.")
 @click.option("--layers", is_flag=True, help="Show what each layer loses against the checkpoint, and the worst one.")
 @json_option
