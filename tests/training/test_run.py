@@ -92,6 +92,14 @@ def test_a_resumed_training_ends_in_the_same_bytes(finished, interrupted, traini
     assert contents(interrupted) == contents(finished)
 
 
+def test_without_a_watcher_the_validation_speakers_are_scored_at_the_end_alone(finished, interrupted, training, data):
+    train(training, data, interrupted, resume=True, on_epoch=None)
+    epochs = json.loads((interrupted / "history.json").read_text())["epochs"]
+    assert ["validation" in entry for entry in epochs] == [True, False, False]
+    assert {name: content for name, content in contents(interrupted).items() if name != "history.json"} \
+        == {name: content for name, content in contents(finished).items() if name != "history.json"}
+
+
 def test_killed_before_the_result_was_whole(finished, interrupted, training, data, monkeypatch):
     """Between checkpoint.npz and history.json."""
     def killed(*arguments):

@@ -52,7 +52,7 @@ def _result(task: Task, data: FeatureSet, folder: Path) -> dict[str, Any]:
     from tfser.cli.train import hear_variants, train_into
 
     heard = hear_variants(data, _corpus(task.part.variant.corpus, task.root), task.training)
-    checkpoint = train_into(folder, task.training, heard, resume=False, on_epoch=lambda entry: None)
+    checkpoint = train_into(folder, task.training, heard, resume=False, on_epoch=None)
     deployed = _deployed(folder, task, data) if task.deploy else None
     return {**checkpoint.metrics, "deployed": deployed}
 

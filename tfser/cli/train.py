@@ -167,7 +167,8 @@ def warn_of_overlap(options: dict[str, Any]) -> None:
                   "too high for new speakers, and checkpoint, manifest, report and C header say so", soft_wrap=True)
 
 
-def train_into(out: Path, training: Training, data: FeatureSet, *, resume: bool, on_epoch: OnEpoch) -> Checkpoint:
+def train_into(out: Path, training: Training, data: FeatureSet, *, resume: bool,
+               on_epoch: OnEpoch | None) -> Checkpoint:
     """Train, and leave the clips that ``tfser build`` calibrates with beside the checkpoint."""
     from tfser.convert.calibration_set import FILE_NAME, calibration_windows, save_calibration
     from tfser.training.data import roles_of, select

@@ -99,11 +99,12 @@ def check_out(out: Path, *, resume: bool) -> None:
                          if has_run else "choose another --out")
 
 
-def train(training: Training, data: FeatureSet, out: Path, *, resume: bool, on_epoch: OnEpoch) -> Checkpoint:
+def train(training: Training, data: FeatureSet, out: Path, *, resume: bool, on_epoch: OnEpoch | None) -> Checkpoint:
     """Train the last epoch's model and write it to ``out``; see the module for the files.
 
-    The validation speakers are scored after every epoch, to be looked at; nothing is chosen by
-    them. The test speakers are scored once, at the end. A role that the split leaves empty has no scores.
+    The validation speakers are scored after every epoch, to be looked at; nothing is chosen by them, so
+    that without ``on_epoch`` they are scored at the end alone. The test speakers are scored once, at the
+    end. A role that the split leaves empty has no scores.
 
     Raises
     ------
@@ -137,11 +138,12 @@ def train(training: Training, data: FeatureSet, out: Path, *, resume: bool, on_e
     with _resumable(out):
         for epoch in range(len(history), training.recipe.epochs):
             history.append({"epoch": epoch + 1, "loss": trainer.run_epoch(epoch)})
-            if watched := clips.get("validation"):
+            if on_epoch and (watched := clips.get("validation")):
                 scores = _scores(trainer, watched, training.model)
                 history[-1]["validation"] = {name: scores[name] for name in ("wf1", "uar")}
             save_state(out / STATE, identity, trainer, history)
-            on_epoch(history[-1])
+            if on_epoch:
+                on_epoch(history[-1])
         metrics = {role: _scores(trainer, part, training.model) for role, part in clips.items() if role != "train"}
         checkpoint = Checkpoint(training.model, training.features, training.recipe, identity["split"], metrics,
                                 identity["parents"])
