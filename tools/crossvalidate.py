@@ -35,12 +35,16 @@ from tfser.cli.train import (
     training_options,
     warn_of_overlap,
 )
+from tfser.cli.training_command import shown_path
 from tfser.cli.tuning import qat_options, tune_into, tuning_of
 from tfser.errors import InputError
 from tfser.files import canonical_json, write_atomic
 from tfser.spec import FeatureSpec
 
+# Faster kernels, whose sums are another machine's in the last bits: off unless asked for (see tfser/keras.py).
+MATTERS = ("TF_ENABLE_ONEDNN_OPTS",)
 SCORES = ("wf1", "uar", "wa", "macro_f1")
+SUMMARY = "summary.json"
 
 
 @click.command(help=__doc__, cls=TrainingCommand)
@@ -69,8 +73,9 @@ def main(seeds: int, jobs: int, out: Path, **options: Any) -> None:
             log.print(f"{len(results)}/{len(parts)}  fold {fold} seed {seed}"
                       + (f"  test WF1 {tested['wf1']:.3f}" if tested else ""))
     card = json.loads((out / "fold0-seed0" / CARD_JSON).read_bytes())
-    summary = {**summarise({part: results[part] for part in parts}, options), "parameters": card["model"]["parameters"]}
-    write_atomic(out / "summary.json", canonical_json({"schema_version": 1, **summary}).encode())
+    summary = {**summarise({part: results[part] for part in parts}, options, out),
+               "parameters": card["model"]["parameters"]}
+    write_atomic(out / SUMMARY, canonical_json({"schema_version": 1, **summary}).encode())
     print_json(summary)
 
 
@@ -131,18 +136,33 @@ def _data(name: str, root: Path, features: FeatureSpec) -> tuple[Any, Any]:
     return corpus, read_features(corpus, features)
 
 
-def command_of(options: dict[str, Any], seeds: int) -> str:
+def commands_of(options: dict[str, Any], seeds: int, out: Path) -> list[str]:
+    """The commands that made its teachers and what it begins with, as far as they left them, and its own."""
+    from tfser.report.card import CARD_JSON
+
+    start, teachers = options.get("init"), options.get("teachers")
+    earlier = [start and start.with_name(CARD_JSON), teachers and teachers / SUMMARY]
+    found = [command for path in earlier if path and path.is_file()
+             for command in json.loads(path.read_bytes())["commands"] or ()]
+    return [*dict.fromkeys(found), command_of(options, seeds, out)]
+
+
+def command_of(options: dict[str, Any], seeds: int, out: Path) -> str:
     """The command line of this tool; paths that are not relative are named by their last part alone."""
-    words = ["python", "tools/crossvalidate.py"]
+    words = [f"{name}={os.environ[name]}" for name in MATTERS if os.environ.get(name, "0") != "0"]
+    words += ["python", "tools/crossvalidate.py"]
     for name, value in sorted({**options, "seeds": seeds, "root": "ROOT"}.items()):
         if value is None or value is False or (name == "qat_steps" and not options.get("qat")):
             continue
-        shown = value.name if isinstance(value, Path) and value.is_absolute() else str(value)
-        words += [f"--{name.replace('_', '-')}", *([] if value is True else [shown])]
-    return shlex.join([*words, "--out", "OUT"])
+        words += [f"--{name.replace('_', '-')}", *([] if value is True else [_shown(value)])]
+    return shlex.join([*words, "--out", shown_path(out)])
 
 
-def summarise(results: dict[tuple[int, int], dict[str, Any]], options: dict[str, Any]) -> dict[str, Any]:
+def _shown(value: Any) -> str:
+    return shown_path(value) if isinstance(value, Path) else str(value)
+
+
+def summarise(results: dict[tuple[int, int], dict[str, Any]], options: dict[str, Any], out: Path) -> dict[str, Any]:
     """The test speakers' scores, if there are any: over folds and seeds, and all of them pooled.
 
     ``test`` has the mean over the folds' means with its interval, and the deviation over all parts (ddof 1), which
@@ -155,8 +175,8 @@ def summarise(results: dict[tuple[int, int], dict[str, Any]], options: dict[str,
     scored = SCORES if all("test" in metrics for metrics in results.values()) else ()
     table = {score: np.array([metrics["test"][score] for metrics in results.values()]) for score in scored}
     return {
-        "command": command_of(options, 1 + max(seed for _, seed in results)),
-        "options": {name: str(value) for name, value in options.items()
+        "commands": commands_of(options, 1 + max(seed for _, seed in results), out),
+        "options": {name: _shown(value) for name, value in options.items()
                     if name != "root" and value is not None and value is not False},
         "test": {score: {**to_json(bootstrap_mean(values, folds)),
                          "std": float(values.std(ddof=1)) if values.size > 1 else None}

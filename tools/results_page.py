@@ -70,7 +70,14 @@ def _corpus(corpus: str, runs: Mapping[str, Document]) -> str:
                   _table(("run", "WF1 of int8", "WF1 lost", "95 % interval", "UAR lost", "same label",
                           "same label, lowest part"), [_int8_row(name, run) for name, run in int8.items()])]
     parts += [_pooled(name, run) for name, run in runs.items() if run.get("pooled")]
-    return "\n\n".join([*parts, "Commands:", _commands(f"{run['command']}  # {name}" for name, run in runs.items())])
+    return "\n\n".join([*parts, "Commands:", _commands(_of_runs(runs))])
+
+
+def _of_runs(runs: Mapping[str, Document]) -> list[str]:
+    """Every command once, those of a run's parents before its own, which is marked with the run's name."""
+    own = {run["commands"][-1]: name for name, run in runs.items()}
+    every = dict.fromkeys(command for run in runs.values() for command in run["commands"])
+    return [f"{command}  # {own[command]}" if command in own else command for command in every]
 
 
 def _float_row(name: str, run: Document) -> Sequence[str]:

@@ -14,12 +14,13 @@ import click
 
 import tfser.zoo
 from tfser.cli.card import write_card
+from tfser.cli.training_command import shown_path
 from tfser.convert.quantised_file import FILE_NAME as TUNED
 from tfser.errors import InputError
 from tfser.models.checkpoint import Checkpoint, read_checkpoint
 from tfser.report.card import CARD_JSON, corpora_of, judged
 
-PART, OUT = "fold0-seed0", "OUT"
+PART = "fold0-seed0"
 # Files of the package have limits: a checkpoint and its tuned form 1 MB, its calibration clips 300 KB.
 MAX_BYTES = {"checkpoint.npz": 1_000_000, "calibration.npz": 300_000, "quantised.npz": 1_000_000}
 
@@ -49,9 +50,9 @@ def main(crossvalidation: Path, zoo: Path) -> None:
     data = json.loads((part / CARD_JSON).read_bytes())["data"]
     int8 = {"on": "The test speakers of every fold and seed, by TensorFlow Lite Micro's kernels.",
             "float": summary["int8"]["pooled_float"], "int8": summary["int8"]["pooled"],
-            "same_label": summary["int8"]["same_label"]}
-    write_card(folder, commands=[summary["command"], f"python tools/ship.py {OUT}"], data=data, int8=int8,
-               cross_validated=cross_validated(summary, checkpoint))
+            "same_label": summary["int8"]["same_label"], "mean": summary["int8"]["test"]}
+    commands = [*summary["commands"], f"python tools/ship.py {shown_path(crossvalidation)}"]
+    write_card(folder, commands=commands, data=data, int8=int8, cross_validated=cross_validated(summary, checkpoint))
     click.echo(folder)
 
 

@@ -15,7 +15,7 @@ from tiny_corpus import make_corpus
 
 from tfser.models.checkpoint import load_checkpoint, save_checkpoint
 from tfser.training.metrics import score
-from tools.crossvalidate import summarise
+from tools.crossvalidate import command_of, commands_of, summarise
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -55,9 +55,10 @@ def test_parts_are_trained_once_and_summarised(finished):
         np.mean([part["float"]["wf1"] - part["int8"]["wf1"] for part in int8]))
     assert summary["parameters"]["deployed"] < summary["parameters"]["trained"]
     assert str(out) not in json.dumps(summary)
-    assert summary["command"].startswith(
+    (command,) = summary["commands"]
+    assert command.startswith(
         "python tools/crossvalidate.py --arch convtransformer --clip-s 2.0 --corpus emodb ")
-    assert summary["command"].endswith("--root ROOT --seeds 1 --size small --train-on train --out OUT")
+    assert command.endswith("--root ROOT --seeds 1 --size small --train-on train --out runs")
     assert (out / "fold2-seed0" / "card.md").read_text().startswith(
         "# Model card: convtransformer small, emodb fold 2 of 3\n")
     before = {path: path.stat().st_mtime_ns for path in out.glob("*/checkpoint.npz")}
@@ -65,15 +66,38 @@ def test_parts_are_trained_once_and_summarised(finished):
     assert {path: path.stat().st_mtime_ns for path in out.glob("*/checkpoint.npz")} == before and len(before) == 3
 
 
+def test_the_commands_of_parents_come_first_and_once(tmp_path):
+    (tmp_path / "card.json").write_text(json.dumps({"commands": ["tfser train"]}))
+    (tmp_path / "summary.json").write_text(json.dumps({"commands": ["tfser train", "taught"]}))
+    options = {"init": tmp_path / "checkpoint.npz", "teachers": tmp_path}
+    *earlier, own = commands_of(options, 1, Path("runs/mine"))
+    assert earlier == ["tfser train", "taught"]
+    assert own == (f"python tools/crossvalidate.py --init checkpoint.npz --root ROOT --seeds 1 "
+                   f"--teachers {tmp_path.name} --out runs/mine")
+    summary = summarise({(0, 0): {}}, options, Path("runs/mine"))
+    assert summary["commands"] == [*earlier, own] and str(tmp_path) not in json.dumps(summary)
+    assert commands_of({"init": None, "teachers": tmp_path / "none"}, 1, Path("x"))[0].startswith("python")
+
+
+def test_the_command_names_kernels_that_change_bytes(monkeypatch):
+    options = {"corpus": "emodb", "teachers": None, "speaker_overlap": False, "qat": True}
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    plain = "python tools/crossvalidate.py --corpus emodb --qat --root ROOT --seeds 3 --out runs/mine"
+    assert command_of(options, 3, Path("runs/mine")) == plain
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+    assert command_of(options, 3, Path("runs/mine")) == f"TF_ENABLE_ONEDNN_OPTS=1 {plain}"
+
+
 def test_a_summary_of_models_that_nothing_was_left_to_test():
-    summary = summarise({(0, 0): {}, (0, 1): {}}, {"train_on": "all", "folds": None, "speaker_overlap": False})
+    summary = summarise({(0, 0): {}, (0, 1): {}}, {"train_on": "all", "folds": None, "speaker_overlap": False},
+                        Path("runs"))
     assert summary["options"] == {"train_on": "all"} and summary["test"] == {}
     assert summary["parts"] == [{"fold": 0, "seed": 0}, {"fold": 0, "seed": 1}]
 
 
 def test_one_part_has_no_deviation():
     metrics = score(np.array([0, 1, 1]), np.array([0, 1, 0]), ("calm", "angry"), ("a", "a", "b"))
-    summary = summarise({(0, 0): {"test": metrics}}, {"speaker_overlap": True})
+    summary = summarise({(0, 0): {"test": metrics}}, {"speaker_overlap": True}, Path("runs"))
     assert summary["test"]["uar"]["mean"] == 0.75 and summary["test"]["uar"]["std"] is None
     assert summary["options"] == {"speaker_overlap": "True"}
 
@@ -93,10 +117,11 @@ def test_the_first_part_ships_with_what_all_parts_score(finished, tmp_path):
     assert {path.name for path in shipped.iterdir()} == {"checkpoint.npz", "calibration.npz", "card.json", "card.md"}
     assert (shipped / "checkpoint.npz").read_bytes() == (out / "fold0-seed0" / "checkpoint.npz").read_bytes()
     card = json.loads((shipped / "card.json").read_text())
-    assert card["commands"] == [summary["command"], "python tools/ship.py OUT"]
+    assert card["commands"] == [*summary["commands"], "python tools/ship.py runs"]
     assert card["cross_validated"]["mean"] == summary["test"] and card["cross_validated"]["folds"] == 3
     assert card["cross_validated"]["pooled"]["utterances"] == card["int8"]["int8"]["utterances"] == 24
     assert card["int8"]["same_label"] == summary["int8"]["same_label"]
+    assert card["int8"]["mean"] == summary["int8"]["test"]
     assert sum(card["data"]["recordings"].values()) == 24
 
 

@@ -34,7 +34,8 @@ def run(corpus: str, *, int8: bool = False) -> dict:
             results[fold, seed] = {"test": tested, "int8": {"utterances": 60, "float": tested, "int8": deployed,
                                                             "same_label": int((of_float == of_int8).sum())}}
     options = {"corpus": corpus, "arch": "conformer", "size": "small", "hrf_ratio": "2", "hrf_sites": "ffn"}
-    summary = {**summarise(results, options), "parameters": {"trained": 156_327, "deployed": 65_767}}
+    summary = summarise(results, options, Path("runs", corpus))
+    summary["parameters"] = {"trained": 156_327, "deployed": 65_767}
     return summary if int8 else {**summary, "int8": None}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from pathlib import Path
 
 from tfser.models.checkpoint import Checkpoint
 from tfser.spec import TuneSpec
@@ -12,6 +13,11 @@ from tfser.spec import TuneSpec
 ROOT, PARENT, OUT = "ROOT", "CHECKPOINT", "OUT"
 #: Of the recipe, what is given whatever it is: the seed, and what would depend on the machine.
 _ALWAYS = ("seed", "precision")
+
+
+def shown_path(path: Path) -> str:
+    """A path as a recorded command names it: a relative one as it is, of an absolute one its last part alone."""
+    return path.name if path.is_absolute() else str(path)
 
 
 def training_command(checkpoint: Checkpoint, *, tuning: TuneSpec | None = None) -> str | None:

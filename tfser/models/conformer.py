@@ -15,7 +15,7 @@ SITES = ("ffn1", "ffn2", "attention", "conv")
 FEATURES = FeatureSpec()
 ACTIVATION = "swish"
 DROPOUT = 0.1
-RECIPE = TrainSpec(average_decay=0.99)
+RECIPE = TrainSpec(average_decay=0.99, learning_rate=4e-3)
 
 
 @dataclass(frozen=True)
