@@ -33,8 +33,9 @@ INTRO = """# Results
 Written by `python tools/results_page.py` from the files in this folder; do not edit.
 
 Speakers are disjoint: nobody who is tested was heard in training or in validation, and test speakers are scored once,
-after the last epoch. `ROOT` is the folder of the recordings. The interval of a mean over folds and seeds is a bootstrap
-over folds, and seeds in them, at 95 %; that of scores over speakers draws whole speakers (see
+after the last epoch. The recipe was chosen on validation speakers; a run on `train+validation`, with the recipe
+settled, trains on them too. `ROOT` is the folder of the recordings. The interval of a mean over folds and seeds is a
+bootstrap over folds, and seeds in them, at 95 %; that of scores over speakers draws whole speakers (see
 `tfser/training/intervals.py`). It says what the same recipe would score on other speakers of the same corpus, not in
 another place."""
 
