@@ -16,10 +16,24 @@ import pytest
 import soundfile
 from tiny_corpus import make_corpus
 
+from tfser.cli.main import main
 from tfser.models.checkpoint import read_checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RESULT = ("checkpoint.npz", "history.json", "metrics.json")
+
+
+@pytest.fixture(scope="module")
+def long_arguments(train_arguments) -> list[str]:
+    return [*train_arguments, "--epochs", "12"]
+
+
+@pytest.fixture(scope="module")
+def whole(long_arguments, tmp_path_factory) -> Path:
+    """What they leave where nothing interrupts."""
+    out = tmp_path_factory.mktemp("trainings") / "whole"
+    assert main([*long_arguments, "--out", str(out)]) == 0
+    return out
 
 
 def start(arguments: list[str]) -> subprocess.Popen[str]:
@@ -80,25 +94,23 @@ def test_options_reach_the_model(tfser, corpus_folder, tmp_path):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_stopped_then_resumed_ends_in_the_same_bytes(tfser, train_arguments, tmp_path, how):
-    arguments = [*train_arguments, "--epochs", "12"]
-    child = stop_while_training(arguments, tmp_path / "part", how)
+def test_stopped_then_resumed_ends_in_the_same_bytes(tfser, long_arguments, whole, tmp_path, how):
+    child = stop_while_training(long_arguments, tmp_path / "part", how)
     stderr = child.stderr.read()
     assert child.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
     assert ("continue with --resume" in stderr) == (how == signal.SIGINT)
     assert {path.name for path in (tmp_path / "part").iterdir() if not path.name.startswith(".")} == {"state.npz"}
-    assert tfser(*arguments, "--out", tmp_path / "part").code == 2  # not started over
+    assert tfser(*long_arguments, "--out", tmp_path / "part").code == 2  # not started over
     assert 1 <= epochs_done(tmp_path / "part" / "state.npz") < 12
-    assert tfser(*arguments, "--out", tmp_path / "part", "--resume").code == 0
-    assert tfser(*arguments, "--out", tmp_path / "whole").code == 0
+    assert tfser(*long_arguments, "--out", tmp_path / "part", "--resume").code == 0
     for name in RESULT:
-        assert (tmp_path / "part" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+        assert (tmp_path / "part" / name).read_bytes() == (whole / name).read_bytes()
 
 
-def test_a_full_disk_loses_no_epoch(tfser, train_arguments, tmp_path):
+def test_a_full_disk_loses_no_epoch(tfser, long_arguments, whole, tmp_path):
     """A limit on the size of files, set while it trains, stops the writing of a state as a full disk does."""
-    arguments, out = [*train_arguments, "--epochs", "12"], tmp_path / "part"
-    child = start([*arguments, "--out", str(out)])
+    out = tmp_path / "part"
+    child = start([*long_arguments, "--out", str(out)])
     wait_for_an_epoch(child, out)
     resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
     stderr = child.communicate(timeout=60)[1]
@@ -106,10 +118,9 @@ def test_a_full_disk_loses_no_epoch(tfser, train_arguments, tmp_path):
     assert "File too large" in stderr and "state.npz" in stderr and "--resume" in stderr
     assert [path.name for path in out.iterdir()] == ["state.npz"]
     assert epochs_done(out / "state.npz") >= 1
-    assert tfser(*arguments, "--out", out, "--resume").code == 0
-    assert tfser(*arguments, "--out", tmp_path / "whole").code == 0
+    assert tfser(*long_arguments, "--out", out, "--resume").code == 0
     for name in RESULT:
-        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
 
 
 @pytest.mark.parametrize(("extra", "code"), [
