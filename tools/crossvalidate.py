@@ -73,8 +73,8 @@ def main(seeds: int, jobs: int, out: Path, **options: Any) -> None:
             log.print(f"{len(results)}/{len(parts)}  fold {fold} seed {seed}"
                       + (f"  test WF1 {tested['wf1']:.3f}" if tested else ""))
     card = json.loads((out / "fold0-seed0" / CARD_JSON).read_bytes())
-    summary = {**summarise({part: results[part] for part in parts}, options, out),
-               "parameters": card["model"]["parameters"]}
+    summary = {"commands": commands_of(options, seeds, out), "parameters": card["model"]["parameters"],
+               **summarise({part: results[part] for part in parts}, options)}
     write_atomic(out / SUMMARY, canonical_json({"schema_version": 1, **summary}).encode())
     print_json(summary)
 
@@ -148,7 +148,7 @@ def commands_of(options: dict[str, Any], seeds: int, out: Path) -> list[str]:
 
 
 def command_of(options: dict[str, Any], seeds: int, out: Path) -> str:
-    """The command line of this tool; paths that are not relative are named by their last part alone."""
+    """The command line of this tool, with paths as :func:`shown_path` names them."""
     words = [f"{name}={os.environ[name]}" for name in MATTERS if os.environ.get(name, "0") != "0"]
     words += ["python", "tools/crossvalidate.py"]
     for name, value in sorted({**options, "seeds": seeds, "root": "ROOT"}.items()):
@@ -162,7 +162,7 @@ def _shown(value: Any) -> str:
     return shown_path(value) if isinstance(value, Path) else str(value)
 
 
-def summarise(results: dict[tuple[int, int], dict[str, Any]], options: dict[str, Any], out: Path) -> dict[str, Any]:
+def summarise(results: dict[tuple[int, int], dict[str, Any]], options: dict[str, Any]) -> dict[str, Any]:
     """The test speakers' scores, if there are any: over folds and seeds, and all of them pooled.
 
     ``test`` has the mean over the folds' means with its interval, and the deviation over all parts (ddof 1), which
@@ -175,7 +175,6 @@ def summarise(results: dict[tuple[int, int], dict[str, Any]], options: dict[str,
     scored = SCORES if all("test" in metrics for metrics in results.values()) else ()
     table = {score: np.array([metrics["test"][score] for metrics in results.values()]) for score in scored}
     return {
-        "commands": commands_of(options, 1 + max(seed for _, seed in results), out),
         "options": {name: _shown(value) for name, value in options.items()
                     if name != "root" and value is not None and value is not False},
         "test": {score: {**to_json(bootstrap_mean(values, folds)),

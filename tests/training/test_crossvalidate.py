@@ -74,8 +74,7 @@ def test_the_commands_of_parents_come_first_and_once(tmp_path):
     assert earlier == ["tfser train", "taught"]
     assert own == (f"python tools/crossvalidate.py --init checkpoint.npz --root ROOT --seeds 1 "
                    f"--teachers {tmp_path.name} --out runs/mine")
-    summary = summarise({(0, 0): {}}, options, Path("runs/mine"))
-    assert summary["commands"] == [*earlier, own] and str(tmp_path) not in json.dumps(summary)
+    assert str(tmp_path) not in json.dumps([own, summarise({(0, 0): {}}, options)])
     assert commands_of({"init": None, "teachers": tmp_path / "none"}, 1, Path("x"))[0].startswith("python")
 
 
@@ -89,15 +88,14 @@ def test_the_command_names_kernels_that_change_bytes(monkeypatch):
 
 
 def test_a_summary_of_models_that_nothing_was_left_to_test():
-    summary = summarise({(0, 0): {}, (0, 1): {}}, {"train_on": "all", "folds": None, "speaker_overlap": False},
-                        Path("runs"))
+    summary = summarise({(0, 0): {}, (0, 1): {}}, {"train_on": "all", "folds": None, "speaker_overlap": False})
     assert summary["options"] == {"train_on": "all"} and summary["test"] == {}
     assert summary["parts"] == [{"fold": 0, "seed": 0}, {"fold": 0, "seed": 1}]
 
 
 def test_one_part_has_no_deviation():
     metrics = score(np.array([0, 1, 1]), np.array([0, 1, 0]), ("calm", "angry"), ("a", "a", "b"))
-    summary = summarise({(0, 0): {"test": metrics}}, {"speaker_overlap": True}, Path("runs"))
+    summary = summarise({(0, 0): {"test": metrics}}, {"speaker_overlap": True})
     assert summary["test"]["uar"]["mean"] == 0.75 and summary["test"]["uar"]["std"] is None
     assert summary["options"] == {"speaker_overlap": "True"}
 

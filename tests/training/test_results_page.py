@@ -10,7 +10,7 @@ import pytest
 
 from tfser.training.intervals import bootstrap_mean, paired_bootstrap, to_json
 from tfser.training.metrics import score
-from tools.crossvalidate import summarise
+from tools.crossvalidate import commands_of, summarise
 from tools.results_page import PAGE, ROOT, page
 
 LABELS = ("calm", "angry", "sad")
@@ -34,8 +34,8 @@ def run(corpus: str, *, int8: bool = False) -> dict:
             results[fold, seed] = {"test": tested, "int8": {"utterances": 60, "float": tested, "int8": deployed,
                                                             "same_label": int((of_float == of_int8).sum())}}
     options = {"corpus": corpus, "arch": "conformer", "size": "small", "hrf_ratio": "2", "hrf_sites": "ffn"}
-    summary = summarise(results, options, Path("runs", corpus))
-    summary["parameters"] = {"trained": 156_327, "deployed": 65_767}
+    summary = {**summarise(results, options), "commands": commands_of(options, 2, Path("runs", corpus)),
+               "parameters": {"trained": 156_327, "deployed": 65_767}}
     return summary if int8 else {**summary, "int8": None}
 
 
