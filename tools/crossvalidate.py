@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import itertools
 import json
-import multiprocessing
 import os
 import shlex
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ import numpy as np
 
 from tfser.cli.card import data_facts, write_card
 from tfser.cli.int8_scores import score_int8
+from tfser.cli.main import EXIT_INTERRUPTED, run
 from tfser.cli.output import log, print_json
 from tfser.cli.recipe_options import TrainingCommand
 from tfser.cli.train import (
@@ -39,12 +38,18 @@ from tfser.cli.training_command import shown_path
 from tfser.cli.tuning import qat_options, tune_into, tuning_of
 from tfser.errors import InputError
 from tfser.files import canonical_json, write_atomic
+from tfser.report.card import CARD_JSON
 from tfser.spec import FeatureSpec
+from tfser.training.study import locked
+from tfser.training.sweep import run_tasks
+from tfser.training.workers import local_pool
 
 # Faster kernels, whose sums are another machine's in the last bits: off unless asked for (see tfser/keras.py).
-MATTERS = ("TF_ENABLE_ONEDNN_OPTS",)
+KERNELS = "TF_ENABLE_ONEDNN_OPTS"
 SCORES = ("wf1", "uar", "wa", "macro_f1")
 SUMMARY = "summary.json"
+#: Fold and seed.
+Part = tuple[int, int]
 
 
 @click.command(help=__doc__, cls=TrainingCommand)
@@ -56,27 +61,42 @@ SUMMARY = "summary.json"
 @click.option("--teachers", type=click.Path(path_type=Path), metavar="DIR",
               help="Teachers: those of the same fold that an earlier run of this tool left in DIR, all seeds.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the parts and summary.json.")
-def main(seeds: int, jobs: int, out: Path, **options: Any) -> None:
-    from tfser.report.card import CARD_JSON
+def main(seeds: int, jobs: int, out: Path, **options: Any) -> int:
+    warn_of_overlap(options)
+    parts = list(itertools.product(range(_folds(options)), range(seeds)))
+    with locked(out):
+        try:
+            results = _run(parts, options, out, min(jobs, len(parts)))
+        except KeyboardInterrupt:
+            log.print(f"interrupted; what is finished is in {out}, the same command continues", soft_wrap=True)
+            return EXIT_INTERRUPTED
+        card = json.loads((out / "fold0-seed0" / CARD_JSON).read_bytes())
+        summary = {"commands": commands_of(options, seeds, out), "parameters": card["model"]["parameters"],
+                   **summarise({part: results[part] for part in parts}, options)}
+        write_atomic(out / SUMMARY, canonical_json({"schema_version": 1, **summary}).encode())
+    print_json(summary)
+    return 0
+
+
+def _run(parts: Sequence[Part], options: dict[str, Any], out: Path, jobs: int) -> dict[Part, dict[str, Any]]:
+    """What :func:`run_part` says of each fold and seed, with a line on stderr as it comes."""
+    results: dict[Part, dict[str, Any]] = {}
+
+    def keep(record: tuple[Part, dict[str, Any]]) -> None:
+        (fold, seed), results[fold, seed] = record
+        tested = results[fold, seed].get("test")
+        log.print(f"{len(results)}/{len(parts)}  fold {fold} seed {seed}"
+                  + (f"  test WF1 {tested['wf1']:.3f}" if tested else ""))
 
     # One thread each: faster in sum than sharing, and the weights do not depend on the machine's cores.
     os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
-    warn_of_overlap(options)
-    parts = list(itertools.product(range(_folds(options)), range(seeds)))
-    results: dict[tuple[int, int], dict[str, Any]] = {}
-    with ProcessPoolExecutor(min(jobs, len(parts)), multiprocessing.get_context("spawn")) as pool:
-        running = {pool.submit(run_part, options, out, fold, seed): (fold, seed) for fold, seed in parts}
-        for done in as_completed(running):
-            fold, seed = running[done]
-            results[fold, seed] = done.result()
-            tested = results[fold, seed].get("test")
-            log.print(f"{len(results)}/{len(parts)}  fold {fold} seed {seed}"
-                      + (f"  test WF1 {tested['wf1']:.3f}" if tested else ""))
-    card = json.loads((out / "fold0-seed0" / CARD_JSON).read_bytes())
-    summary = {"commands": commands_of(options, seeds, out), "parameters": card["model"]["parameters"],
-               **summarise({part: results[part] for part in parts}, options)}
-    write_atomic(out / SUMMARY, canonical_json({"schema_version": 1, **summary}).encode())
-    print_json(summary)
+    with local_pool(jobs) as pool:
+        run_tasks(parts, pool, partial(_record_of, options, out), keep)
+    return results
+
+
+def _record_of(options: dict[str, Any], out: Path, part: Part) -> tuple[Part, dict[str, Any]]:
+    return part, run_part(options, out, *part)
 
 
 def _folds(options: dict[str, Any]) -> int:
@@ -138,8 +158,6 @@ def _data(name: str, root: Path, features: FeatureSpec) -> tuple[Any, Any]:
 
 def commands_of(options: dict[str, Any], seeds: int, out: Path) -> list[str]:
     """The commands that made its teachers and what it begins with, as far as they left them, and its own."""
-    from tfser.report.card import CARD_JSON
-
     start, teachers = options.get("init"), options.get("teachers")
     earlier = [start and start.with_name(CARD_JSON), teachers and teachers / SUMMARY]
     found = [command for path in earlier if path and path.is_file()
@@ -149,8 +167,8 @@ def commands_of(options: dict[str, Any], seeds: int, out: Path) -> list[str]:
 
 def command_of(options: dict[str, Any], seeds: int, out: Path) -> str:
     """The command line of this tool, with paths as :func:`shown_path` names them."""
-    words = [f"{name}={os.environ[name]}" for name in MATTERS if os.environ.get(name, "0") != "0"]
-    words += ["python", "tools/crossvalidate.py"]
+    kernels = os.environ.get(KERNELS, "0")
+    words = [*([f"{KERNELS}={kernels}"] if kernels != "0" else []), "python", "tools/crossvalidate.py"]
     for name, value in sorted({**options, "seeds": seeds, "root": "ROOT"}.items()):
         if value is None or value is False or (name == "qat_steps" and not options.get("qat")):
             continue
@@ -162,7 +180,7 @@ def _shown(value: Any) -> str:
     return shown_path(value) if isinstance(value, Path) else str(value)
 
 
-def summarise(results: dict[tuple[int, int], dict[str, Any]], options: dict[str, Any]) -> dict[str, Any]:
+def summarise(results: dict[Part, dict[str, Any]], options: dict[str, Any]) -> dict[str, Any]:
     """The test speakers' scores, if there are any: over folds and seeds, and all of them pooled.
 
     ``test`` has the mean over the folds' means with its interval, and the deviation over all parts (ddof 1), which
@@ -212,4 +230,4 @@ def summarise_int8(parts: Sequence[dict[str, Any]], folds: Sequence[int]) -> dic
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -18,6 +18,7 @@ import click
 import numpy as np
 
 from tfser.cli.main import main as tfser
+from tfser.cli.main import run
 from tfser.validate.runtimes import run_tflite_micro
 
 INPUTS = 3
@@ -107,4 +108,4 @@ def _tfser(*arguments: object) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

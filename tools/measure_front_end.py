@@ -29,6 +29,7 @@ from tfser.cli.firmware import read_sources
 from tfser.cli.int8_model import Int8Model, load_int8_model
 from tfser.cli.listening_test import expected_features
 from tfser.cli.main import main as tfser
+from tfser.cli.main import run
 from tfser.cli.run_recording import read_recording
 from tfser.spec import ARCHITECTURES
 from tfser.validate.accuracy import probabilities
@@ -131,4 +132,4 @@ def row(core: str, heard: Heard, reference: Reference, figures: dict[str, int], 
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -17,6 +17,7 @@ import numpy as np
 
 from tfser.audio.augment import noisy, reverberate
 from tfser.cli.evaluate import load
+from tfser.cli.main import run
 from tfser.cli.output import log, print_json
 from tfser.cli.tested_on import corpus_for, only
 from tfser.spec import CORPUS_NAMES
@@ -70,4 +71,4 @@ def measure(model: Path, corpus_name: str, root: Path) -> dict[str, dict[str, An
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -14,6 +14,7 @@ import numpy as np
 
 from tfser.cli.evaluate import load
 from tfser.cli.main import main as tfser
+from tfser.cli.main import run
 from tfser.corpora import load_corpus
 from tfser.features.dataset import corpus_features
 from tfser.features.normalise import band_normalise
@@ -85,4 +86,4 @@ def _on_corpus(arch: str, content: bytes, manifest: dict[str, Any], root: Path) 
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

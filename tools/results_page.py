@@ -19,6 +19,7 @@ from typing import Any
 import click
 import numpy as np
 
+from tfser.cli.main import run
 from tfser.corpora.licences import licence_of
 from tfser.files import write_atomic
 from tfser.training.intervals import Interval, bootstrap_mean, score_intervals
@@ -173,4 +174,4 @@ def _p(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -14,13 +14,14 @@ import click
 
 import tfser.zoo
 from tfser.cli.card import write_card
+from tfser.cli.main import run
 from tfser.cli.training_command import shown_path
 from tfser.convert.quantised_file import FILE_NAME as TUNED
 from tfser.errors import InputError
 from tfser.models.checkpoint import Checkpoint, read_checkpoint
 from tfser.report.card import CARD_JSON, corpora_of, judged
 
-PART = "fold0-seed0"
+PART, SUMMARY = "fold0-seed0", "summary.json"
 # Files of the package have limits: a checkpoint and its tuned form 1 MB, its calibration clips 300 KB.
 MAX_BYTES = {"checkpoint.npz": 1_000_000, "calibration.npz": 300_000, "quantised.npz": 1_000_000}
 
@@ -30,7 +31,7 @@ MAX_BYTES = {"checkpoint.npz": 1_000_000, "calibration.npz": 300_000, "quantised
 @click.option("--zoo", type=click.Path(path_type=Path, file_okay=False), default=Path(tfser.zoo.__file__).parent,
               help="Folder with a folder for each backbone.  [default: the package's]")
 def main(crossvalidation: Path, zoo: Path) -> None:
-    summary = json.loads((crossvalidation / "summary.json").read_text())
+    summary = _summary_of(crossvalidation)
     if "speaker_overlap" in summary["options"]:
         raise InputError("TF-SHIP-02", f"{crossvalidation} was split with --speaker-overlap",
                          expected="scores on speakers that training never heard", fix="run it again without")
@@ -56,6 +57,14 @@ def main(crossvalidation: Path, zoo: Path) -> None:
     click.echo(folder)
 
 
+def _summary_of(crossvalidation: Path) -> dict[str, Any]:
+    if not (path := crossvalidation / SUMMARY).is_file():
+        raise InputError("TF-SHIP-04", f"no {SUMMARY} in {str(crossvalidation)!r}",
+                         expected="a finished run of tools/crossvalidate.py",
+                         fix="give its command again: it continues")
+    return json.loads(path.read_bytes())
+
+
 def cross_validated(summary: dict[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
     """What the recipe scores on every fold and seed, for a card: the mean of the parts, and all of them pooled."""
     corpus = checkpoint.split["corpus"] if checkpoint.split else None
@@ -75,4 +84,4 @@ def _require_free(checkpoint: Checkpoint) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

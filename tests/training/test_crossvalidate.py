@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +12,12 @@ import numpy as np
 import pytest
 from tiny_corpus import make_corpus
 
+import tools.crossvalidate
+import tools.ship
+from tfser.cli.main import main
 from tfser.models.checkpoint import load_checkpoint, save_checkpoint
 from tfser.training.metrics import score
+from tfser.training.study import locked
 from tools.crossvalidate import command_of, commands_of, summarise
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -100,18 +103,21 @@ def test_one_part_has_no_deviation():
     assert summary["options"] == {"speaker_overlap": "True"}
 
 
-def ship(out: Path, zoo: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, ROOT / "tools" / "ship.py", out, "--zoo", zoo], cwd=ROOT, text=True,
-                          capture_output=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
+@pytest.fixture
+def ship(capsys):
+    """Run tools/ship.py in this process: its exit code and stderr."""
+    def run(out: Path, zoo: Path) -> tuple[int, str]:
+        code = main([str(out), "--zoo", str(zoo)], tools.ship.main)
+        return code, capsys.readouterr().err
+    return run
 
 
-def test_the_first_part_ships_with_what_all_parts_score(finished, tmp_path):
+def test_the_first_part_ships_with_what_all_parts_score(finished, ship, tmp_path):
     _, out, summary = finished
     shipped = tmp_path / "zoo" / "convtransformer"
     shipped.mkdir(parents=True)
     (shipped / "quantised.npz").touch()  # of an earlier one
-    result = ship(out, tmp_path / "zoo")
-    assert result.returncode == 0, result.stderr
+    assert ship(out, tmp_path / "zoo") == (0, "")
     assert {path.name for path in shipped.iterdir()} == {"checkpoint.npz", "calibration.npz", "card.json", "card.md"}
     assert (shipped / "checkpoint.npz").read_bytes() == (out / "fold0-seed0" / "checkpoint.npz").read_bytes()
     card = json.loads((shipped / "card.json").read_text())
@@ -123,13 +129,25 @@ def test_the_first_part_ships_with_what_all_parts_score(finished, tmp_path):
     assert sum(card["data"]["recordings"].values()) == 24
 
 
-def test_what_learnt_from_non_commercial_data_does_not_ship(finished, tmp_path):
+def test_what_learnt_from_non_commercial_data_does_not_ship(finished, ship, tmp_path):
     part = tmp_path / "runs" / "fold0-seed0"
     part.mkdir(parents=True)
     (tmp_path / "runs" / "summary.json").write_text(json.dumps(finished[2]))
     checkpoint, model = load_checkpoint(finished[1] / "fold0-seed0" / "checkpoint.npz")
     teacher = {"sha256": "00" * 32, "corpus": "ravdess", "heard": ["01"], "fingerprint": None, "parents": {}}
     save_checkpoint(part / "checkpoint.npz", dataclasses.replace(checkpoint, parents={"teachers": [teacher]}), model)
-    result = ship(tmp_path / "runs", tmp_path / "zoo")
-    assert result.returncode != 0 and "TF-SHIP-03: a checkpoint that learnt from ravdess" in result.stderr
+    code, said = ship(tmp_path / "runs", tmp_path / "zoo")
+    assert code == 2 and "error TF-SHIP-03: a checkpoint that learnt from ravdess" in said
     assert not (tmp_path / "zoo").exists()
+
+
+def test_an_unfinished_run_does_not_ship(ship, tmp_path):
+    code, said = ship(tmp_path, tmp_path / "zoo")
+    assert code == 2 and "error TF-SHIP-04" in said and not (tmp_path / "zoo").exists()
+
+
+def test_a_second_run_in_the_folder_is_refused(finished, capsys):
+    root, out, _ = finished
+    with locked(out):
+        assert main([*OPTIONS, "--root", str(root), "--out", str(out)], tools.crossvalidate.main) == 2
+    assert "error TF-BENCH-03: another run writes to" in capsys.readouterr().err

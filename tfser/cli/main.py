@@ -56,13 +56,18 @@ def cli() -> None:
     """Speech emotion Transformers, from training to a microcontroller."""
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run a command line and return its exit code (see DESIGN: 0, 1, 2, 3, 130)."""
+def main(argv: list[str] | None = None, command: click.Command = cli) -> int:
+    """Run a command line and return its exit code (see DESIGN: 0, 1, 2, 3, 130).
+
+    ``command`` is ``tfser``, or one of the project's tools, whose errors then read alike.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments or bool(os.environ.get("TFSER_DEBUG"))
-    arguments = [argument for argument in arguments if argument != "--debug"] or ["--help"]
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    if not arguments and command is cli:
+        arguments = ["--help"]
     try:
-        result = cli.main(arguments, prog_name="tfser", standalone_mode=False)
+        result = command.main(arguments, prog_name="tfser" if command is cli else None, standalone_mode=False)
         return result if isinstance(result, int) else 0
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted; nothing was changed", EXIT_INTERRUPTED, debug)
@@ -91,6 +96,6 @@ def _fail(message: str, exit_code: int, debug: bool) -> int:
     return exit_code
 
 
-def run() -> None:
+def run(command: click.Command = cli) -> None:
     """Console script."""
-    sys.exit(main())
+    sys.exit(main(command=command))

@@ -102,13 +102,13 @@ def save_study(study: Study) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a study's folder against a second run of it; the lock goes with the process."""
+    """Hold the folder of a run against a second one; the lock goes with the process."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise InputError("TF-BENCH-03", f"another tfser bench writes to {str(folder)!r}", expected="one at a time",
+            raise InputError("TF-BENCH-03", f"another run writes to {str(folder)!r}", expected="one at a time",
                              fix="wait for it, or choose another --out") from error
         yield
 

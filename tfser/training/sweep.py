@@ -14,13 +14,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tfser import __version__
 from tfser.files import canonical_json
 from tfser.training.run import Training
 
 NONE, HRF, LOW_RANK = "none", "hrf", "low-rank"
+
+Work = TypeVar("Work")
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True, order=True)
@@ -129,13 +132,13 @@ def parts_of(variants: Sequence[Variant], folds: Callable[[str], Sequence[int]],
                                            part.fold, place[part.variant]))
 
 
-def run_tasks(tasks: Iterable[Task], pool: Pool, work: Callable[[Task], dict[str, Any]],
-              on_record: Callable[[dict[str, Any]], None], time_limit_s: float | None = None) -> None:
+def run_tasks(tasks: Iterable[Work], pool: Pool, work: Callable[[Work], Record], on_record: Callable[[Record], None],
+              time_limit_s: float | None = None) -> None:
     """Run tasks, in order, and hand each record over as it comes; begin none after ``time_limit_s``.
 
     Whatever ``work`` raises ends the run; the records before it were handed over.
     """
-    waiting, running = deque(tasks), set[Future[dict[str, Any]]]()
+    waiting, running = deque(tasks), set[Future[Record]]()
     begun = time.monotonic()
     while waiting or running:
         in_time = time_limit_s is None or time.monotonic() - begun < time_limit_s
