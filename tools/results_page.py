@@ -22,6 +22,7 @@ import numpy as np
 from tfser.cli.main import run
 from tfser.corpora.licences import licence_of
 from tfser.files import write_atomic
+from tfser.report.study import BEST
 from tfser.training.intervals import Interval, bootstrap_mean, score_intervals
 
 Document = Mapping[str, Any]
@@ -126,6 +127,10 @@ def _study(folder: Path) -> str:
              "control has an inner width that reduces the rank.",
              _table(("corpus", "backbone", "sites", "ratio", "depth", "difference", "95 % interval", "p", "p (Holm)",
                      "ahead"), [_difference_row(entry) for entry in summary["comparisons"]])]
+    if best := summary.get("best"):
+        parts += [" ".join(BEST.splitlines()),
+                  _table(("corpus", "backbone", "sites", "ratio", "depth", "of settings", "validation speakers",
+                          "test speakers", "95 % interval"), [_best_row(entry) for entry in best])]
     parts += [f"![{path.stem}]({folder.name}/plots/{path.name})" for path in sorted((folder / "plots").glob("*.svg"))]
     if (folder / "results.csv").is_file():
         parts.append(f"Every part: [results.csv]({folder.name}/results.csv).")
@@ -143,6 +148,12 @@ def _difference_row(entry: Document) -> Sequence[str]:
         return (*name, *"–––––")
     return (*name, f"{wf1['mean']:+.3f}", _bounds(wf1, "+.3f"), _p(wf1["p"]), _p(entry["p_holm"]),
             f"{entry['ahead']} of {entry['pairs']}")
+
+
+def _best_row(entry: Document) -> Sequence[str]:
+    wf1 = entry["test_wf1"]
+    return (entry["corpus"], entry["arch"], entry["sites"], f"{entry['ratio']:g}", str(entry["depth"]),
+            str(entry["settings"]), f"{entry['validation_wf1']:+.3f}", f"{wf1['mean']:+.3f}", _bounds(wf1, "+.3f"))
 
 
 def _commands(lines: Iterable[str]) -> str:

@@ -100,6 +100,19 @@ def test_a_variant_without_a_partner_in_the_grid_has_no_comparison(whole):
     assert comparisons(lonely, study.records()) == [] and len(levels(lonely, study.records())) == 30
 
 
+def test_the_best_setting_is_chosen_on_validation_speakers_and_scored_on_the_others(whole, broken):
+    study, summary = whole
+    assert [(entry["corpus"], entry["arch"], entry["sites"], entry["ratio"], entry["settings"])
+            for entry in summary["best"]] == [(corpus, arch, "ffn", 4, settings) for corpus in ("emodb", "ravdess")
+                                              for arch, settings in (("conformer", 6), ("convtransformer", 4))]
+    for entry in summary["best"]:
+        chosen = comparison_of(study, f"{entry['corpus']}-{entry['arch']}-ffn-x4-depth2")
+        assert entry["test_wf1"]["mean"] == chosen.wf1.mean
+        assert entry["validation_wf1"] == pytest.approx(chosen.wf1.mean + 0.05)
+    assert (study.folder / "results.md").read_text().count("| ffn | 4 | 2 | 6 | +") == 2
+    assert broken[1]["best"] == [] and "helps most" not in (broken[0].folder / "results.md").read_text()
+
+
 # --- files ----------------------------------------------------------------------------------------------
 def test_the_same_records_give_the_same_bytes(whole, tmp_path):
     study, _ = whole

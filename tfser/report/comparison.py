@@ -39,7 +39,8 @@ class Comparison:
     """One variant less the same without HRF, over the pairs (same fold, same seed) of which both are done.
 
     ``ahead`` of the ``pairs`` have the higher WF1 with the variant. ``failed`` pairs lack a part that failed;
-    ``planned`` are all. ``p_holm`` is p, corrected for all comparisons with HRF in the study (Holm 1979).
+    ``planned`` are all. ``validation_wf1``: the mean difference on the validation speakers, ``None`` without a pair.
+    ``p_holm`` is p, corrected for all comparisons with HRF in the study (Holm 1979).
     """
 
     variant: Variant
@@ -49,12 +50,21 @@ class Comparison:
     ahead: int
     equal: int
     differences: Mapping[str, Interval]
+    validation_wf1: float | None
     p_holm: float | None = None
 
     @property
     def wf1(self) -> Interval | None:
         """The difference in WF1, ``None`` without a pair."""
         return self.differences.get("wf1")
+
+
+@dataclass(frozen=True)
+class Best:
+    """The setting of a backbone on a corpus that helps most on the validation speakers, of ``settings`` with HRF."""
+
+    comparison: Comparison
+    settings: int
 
 
 def levels(planned: Iterable[Part], records: Mapping[Part, Record]) -> list[Level]:
@@ -68,6 +78,19 @@ def comparisons(planned: Iterable[Part], records: Mapping[Part, Record]) -> list
     found = [_compare(variant, own, set(parts[variant.plain]), records) for variant, own in parts.items()
              if variant.ratio and variant.plain in parts]
     return _with_holm(found)
+
+
+def best_settings(found: Iterable[Comparison]) -> list[Best]:
+    """For each corpus and backbone the setting with the largest ``validation_wf1``, of those whose pairs are all done.
+
+    The low-rank control is no candidate. What helps on the test speakers has no say, so that their difference is not
+    that of the luckiest setting. But the validation speakers of a fold are tested in another fold.
+    """
+    candidates: dict[Variant, list[Comparison]] = {}
+    for entry in found:
+        if entry.variant.kind == HRF and entry.validation_wf1 is not None and entry.pairs == entry.planned:
+            candidates.setdefault(entry.variant.plain, []).append(entry)
+    return [Best(max(own, key=lambda entry: entry.validation_wf1 or 0.0), len(own)) for own in candidates.values()]
 
 
 def _by_variant(parts: Iterable[Part]) -> dict[Variant, list[Part]]:
@@ -101,14 +124,17 @@ def _compare(variant: Variant, own: Sequence[Part], partners: set[Part], records
     complete = [pair for pair, state in zip(paired, states, strict=True) if state == [DONE, DONE]]
     values = {score: [_score(records[part], score) - _score(records[partner], score) for part, partner in complete]
               for score in SCORES}
+    watched = [_score(records[part], "wf1", "validation") - _score(records[partner], "wf1", "validation")
+               for part, partner in complete]
     folds = [part.fold for part, _ in complete]
     found = {score: paired_bootstrap(differences, folds) for score, differences in values.items() if differences}
     return Comparison(variant, len(paired), len(complete), sum(FAILED in state for state in states),
-                      sum(value > 0 for value in values["wf1"]), sum(value == 0 for value in values["wf1"]), found)
+                      sum(value > 0 for value in values["wf1"]), sum(value == 0 for value in values["wf1"]), found,
+                      sum(watched) / len(watched) if watched else None)
 
 
-def _score(record: Record, name: str) -> float:
-    return float(record["result"]["test"][name])
+def _score(record: Record, name: str, role: str = "test") -> float:
+    return float(record["result"][role][name])
 
 
 def _with_holm(found: Sequence[Comparison]) -> list[Comparison]:

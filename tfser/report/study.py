@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfser.files import canonical_json, write_atomic
-from tfser.report.comparison import Comparison, Level, comparisons, levels
+from tfser.report.comparison import Best, Comparison, Level, best_settings, comparisons, levels
 from tfser.report.study_plots import draw
 from tfser.training.intervals import Interval, to_json
 from tfser.training.study import DONE, FAILED, Study
@@ -35,6 +35,11 @@ Difference of test WF1 between two trainings that differ in HRF alone (same corp
 folds with its 95 % interval: a paired bootstrap over folds, and seeds within them. p is two-sided; p (Holm) is
 corrected for all comparisons with HRF in the table. The low-rank control has an inner width that reduces the rank.
 Pairs: those done, of those planned; one of which a part failed is counted as failed."""
+
+BEST = """\
+The setting that helps most: of those with HRF whose pairs are all done, the one with the largest difference on the
+validation speakers. The test speakers had no say in the choice, but those who validate in one fold are tested in
+another, and the interval does not know that there was a choice."""
 
 
 def write_results(study: Study) -> dict[str, Any]:
@@ -87,9 +92,12 @@ def _summary(study: Study, records: Mapping[Part, Mapping[str, Any]], found: Seq
                    for level in found],
         "comparisons": [{**_named(entry.variant), "planned_pairs": entry.planned, "pairs": entry.pairs,
                          "failed_pairs": entry.failed, "ahead": entry.ahead, "equal": entry.equal,
-                         "p_holm": entry.p_holm,
+                         "p_holm": entry.p_holm, "validation_wf1": entry.validation_wf1,
                          **{f"test_{score}": to_json(value) for score, value in entry.differences.items()}}
                         for entry in against],
+        "best": [{**_named(best.comparison.variant), "settings": best.settings,
+                  "validation_wf1": best.comparison.validation_wf1, "test_wf1": to_json(best.comparison.wf1)}
+                 for best in best_settings(against) if best.comparison.wf1],
     }
 
 
@@ -115,6 +123,10 @@ def to_markdown(run: Mapping[str, Any], recipe: Mapping[str, str], found: Sequen
     lines += ["Recipe: " + ", ".join(f"{name} {value}" for name, value in sorted(recipe.items())) + ".", "", ABOUT, ""]
     lines += _table(("corpus", "backbone", "sites", "ratio", "depth", "difference", "95 % interval", "p", "p (Holm)",
                      "ahead", "UAR", "pairs", "failed"), map(_difference_row, against))
+    if best := best_settings(against):
+        lines += ["", BEST, "", *_table(("corpus", "backbone", "sites", "ratio", "depth", "of settings",
+                                         "validation speakers", "test speakers", "95 % interval"),
+                                        map(_best_row, best))]
     lines += ["", "Levels: mean test WF1 of the float model over the parts that are done; size of the int8 file and "
               "parameters where a part measured them.", ""]
     lines += _table(("corpus", "backbone", "sites", "ratio", "depth", "WF1", "95 % interval", "int8 bytes",
@@ -127,6 +139,12 @@ def _difference_row(entry: Comparison) -> tuple[str, ...]:
     return (*_name_cells(entry.variant), signed(wf1.mean) if wf1 else "–", interval(wf1, signed),
             _p(wf1.p if wf1 else None), _p(entry.p_holm), f"{entry.ahead}/{entry.pairs}",
             signed(uar.mean) if uar else "–", f"{entry.pairs} of {entry.planned}", str(entry.failed))
+
+
+def _best_row(best: Best) -> tuple[str, ...]:
+    entry, wf1 = best.comparison, best.comparison.wf1
+    return (*_name_cells(entry.variant), str(best.settings), signed(entry.validation_wf1 or 0.0),
+            signed(wf1.mean) if wf1 else "–", interval(wf1, signed))
 
 
 def _level_row(level: Level) -> tuple[str, ...]:
