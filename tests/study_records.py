@@ -43,7 +43,8 @@ def make_record(part: Part, key: str, *, failed: bool, gain: float) -> dict[str,
     liked = {(4, "ffn"): 0.05, (0.5, "ffn"): 0.5}.get((part.variant.ratio, part.variant.sites), 0.0)
     deployed = {"bytes": size_of(part.variant), "parameters": 57000, "trained_parameters": 80000,
                 "merge_max_abs_error": 1e-6, "same_label": 0.97, "test": test}
-    result = {"test": test, "validation": {**test, "wf1": wf1 + liked}, "deployed": deployed if part.fold == part.seed == 0 else None}
+    result = {"test": test, "validation": {**test, "wf1": wf1 + liked},
+              "deployed": deployed if part.fold == part.seed == 0 else None}
     return {"schema_version": 1, "key": key, "status": "failed" if failed else "done", "part": {},
             "configuration": {"split": {"fingerprint": "f" * 64}}, "result": None if failed else result,
             "error": "TF-TRAIN-01: loss nan in epoch 3: the training diverged\n  Expected a finite loss" if failed
