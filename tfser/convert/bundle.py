@@ -79,7 +79,7 @@ def make_bundle(path: Path, method: Method | None = None) -> Bundle:
     calibration = _calibration_beside(path, checkpoint)
     result = merge(model)
     certificate = certify(model, result.model, calibration.x, result)
-    logits = result.model.predict(calibration.x, verbose=0)
+    logits = result.model(calibration.x, training=False).numpy()
     beside = path.with_name(TUNED_FILE_NAME)
     if method is None and beside.is_file():
         tuned = load_tuned(beside, path)
