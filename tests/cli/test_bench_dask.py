@@ -59,7 +59,7 @@ class Cluster:
 def arguments(tmp_path_factory):
     root = make_corpus(tmp_path_factory.mktemp("corpus"), speakers=("03", "08", "10"), takes=2)
     return ["bench", "reparam", "--corpus", "emodb", "--root", str(root), "--arch", "convtransformer", "--folds", "3",
-            "--epochs", "1", "--seeds", "1", "--sites", "ffn", "--ratios", "0", "--deploy", "none"]
+            "--epochs", "2", "--seeds", "1", "--sites", "ffn", "--ratios", "0,2", "--deploy", "none"]
 
 
 def without_seconds(records: dict[str, dict]) -> dict[str, dict]:
@@ -74,20 +74,20 @@ def wait_for(condition, child: subprocess.Popen[str], seconds: float = 300) -> N
 
 
 def test_a_killed_worker_costs_no_result_and_doubles_none(arguments, tmp_path):
-    """Three parts: a worker is killed in its second, another comes; then one of them on this machine."""
+    """Six parts on two workers, one killed in its second part; then one of them on this machine."""
     out = tmp_path / "cluster"
     with Cluster(tmp_path / "dask") as cluster:
         cluster.add_worker()
-        child = start([*arguments, "--scheduler", cluster.address, "--out", out, "--json"])
-        wait_for(lambda: records_of(out), child)
-        assert len(records_of(out)) == 1
-        cluster.workers[0].send_signal(signal.SIGKILL)
         cluster.add_worker(threads=2)  # which runs one part at a time all the same
+        child = start([*arguments, "--scheduler", cluster.address, "--out", out, "--json"])
+        wait_for(lambda: len(records_of(out)) >= 2, child)
+        assert len(records_of(out)) < 6
+        cluster.workers[0].send_signal(signal.SIGKILL)
         stdout, stderr = child.communicate(timeout=300)
     assert child.returncode == 0, stderr
-    assert json.loads(stdout)["run"]["done"] == 3 and stderr.count("test WF1") == 3
+    assert json.loads(stdout)["run"]["done"] == 6 and stderr.count("test WF1") == 6
     records = records_of(out)
-    assert len(records) == len({record["key"] for record in records.values()}) == 3
+    assert len(records) == len({record["key"] for record in records.values()}) == 6
 
     local = start([*arguments, "--jobs", "1", "--out", tmp_path / "local", "--max-parts", "1"])
     assert local.wait(300) == 0, local.stderr.read()
@@ -105,7 +105,7 @@ def test_a_lost_scheduler_ends_the_run_and_keeps_what_is_finished(arguments, tmp
         _, stderr = child.communicate(timeout=180)
     assert child.returncode == 3, stderr
     assert "TF-BENCH-09" in stderr and "Traceback" not in stderr
-    assert 1 <= len(records_of(tmp_path / "out")) < 3
+    assert 1 <= len(records_of(tmp_path / "out")) < 6
 
 
 def test_another_copy_of_the_corpus_at_a_worker_is_refused(arguments, tmp_path):

@@ -49,6 +49,15 @@ def epochs_done(state: Path) -> int:
         return len(json.loads(str(archive["metadata"]))["history"])
 
 
+def stop_while_training(arguments: list[str], out: Path, how: signal.Signals) -> subprocess.Popen[str]:
+    """Send a signal once the first epoch is done."""
+    child = start([*arguments, "--out", str(out)])
+    wait_for_an_epoch(child, out)
+    child.send_signal(how)
+    child.wait(60)
+    return child
+
+
 def wait_for_an_epoch(child: subprocess.Popen[str], out: Path) -> None:
     deadline = time.monotonic() + 120
     while epochs_done(out / "state.npz") < 1:
@@ -84,13 +93,12 @@ def test_options_reach_the_model(tfser, corpus_folder, tmp_path):
     assert (checkpoint.train.seed, checkpoint.train.epochs, checkpoint.split["fold"]) == (5, 1, 3)
 
 
-def test_interrupted_then_resumed_ends_in_the_same_bytes(tfser, long_arguments, whole, tmp_path):
-    """Those that are killed: tests/training/test_interrupted.py."""
-    child = start([*long_arguments, "--out", str(tmp_path / "part")])
-    wait_for_an_epoch(child, tmp_path / "part")
-    child.send_signal(signal.SIGINT)
-    _, stderr = child.communicate(timeout=60)
-    assert child.returncode == 130 and "continue with --resume" in stderr
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_stopped_then_resumed_ends_in_the_same_bytes(tfser, long_arguments, whole, tmp_path, how):
+    child = stop_while_training(long_arguments, tmp_path / "part", how)
+    stderr = child.stderr.read()
+    assert child.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
+    assert ("continue with --resume" in stderr) == (how == signal.SIGINT)
     assert {path.name for path in (tmp_path / "part").iterdir() if not path.name.startswith(".")} == {"state.npz"}
     assert tfser(*long_arguments, "--out", tmp_path / "part").code == 2  # not started over
     assert 1 <= epochs_done(tmp_path / "part" / "state.npz") < 12

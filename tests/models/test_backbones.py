@@ -151,9 +151,9 @@ def assert_no_trace(arch, hrf):
     np.testing.assert_allclose(merged, expected, rtol=0, atol=MERGE_ATOL)
 
 
-@pytest.mark.parametrize(("arch", "ratio", "depth"), [
-    *(("convtransformer", ratio, depth) for ratio in HRF_RATIOS for depth in HRF_DEPTHS),
-    *((arch, ratio, depth) for arch in ("conformer", "speechformer") for ratio, depth in ((2, 3), (4, 2), (8, 3)))])
+@pytest.mark.parametrize("depth", HRF_DEPTHS)
+@pytest.mark.parametrize("ratio", HRF_RATIOS)
+@pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_hrf_everywhere_leaves_no_trace(arch, ratio, depth):
     assert_no_trace(arch, HrfSpec(ratio, depth, sites_of(arch)))
 

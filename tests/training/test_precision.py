@@ -25,7 +25,7 @@ from tfser.training.run import Training, train
 MIXED = PRECISIONS[1:]
 #: Of probabilities: activations of some thirty layers in 11 and in 8 bits of mantissa; measured 0.0007 and 0.007.
 PROBABILITY_ATOL = {"mixed_float16": 0.005, "mixed_bfloat16": 0.05}
-MODEL = ModelSpec("convtransformer", ("low", "high"), hrf=HrfSpec(2, 2, ("ffn1",)))
+MODEL = ModelSpec("conformer", ("low", "high"), hrf=HrfSpec(2, 2, ("ffn1",)))
 
 
 def clips() -> Clips:

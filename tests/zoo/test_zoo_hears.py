@@ -23,7 +23,7 @@ from tools.measure_front_end import chosen, decisions, listen_in_python
 
 pytestmark = pytest.mark.skipif(not (shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm")),
                                 reason="needs arm-none-eabi-gcc and qemu-system-arm (tools/setup.sh toolchain)")
-CLIPS = 12  # 'python tools/measure_front_end.py ../shared/data' takes 200
+CLIPS = 20  # 'python tools/measure_front_end.py ../shared/data' takes 200
 STEPS_MAX = {"cortex-m3": 2, "cortex-m4": 1, "cortex-m7": 1, "cortex-m33": 1, "cortex-m55": 1}
 #: Instructions of a frame, with an FPU and without: 1.5 and 6 million a second with a hop of 20 ms.
 FRAME_MAX = {True: 30_000, False: 120_000}
