@@ -13,9 +13,12 @@ PYTEST_ARGS ?=
 build: setup  ## Firmware source of the shipped checkpoint, checked, in build/TARGET
 	$(BIN)/tfser build --target $(TARGET) --out $(OUT)
 
+# Kernels are compiled again and again, with the same flags: where ccache is installed, once.
+test: export PATH := /usr/lib/ccache:$(PATH)
+test: export CCACHE_DIR := $(CURDIR)/build/ccache
 test: lint  ## Lint, types and the whole test suite
 	@tools/setup.sh tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 setup:  ## Virtual environment, locked packages, Arm toolchain where permitted
 	@tools/setup.sh

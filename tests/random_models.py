@@ -60,11 +60,11 @@ def every_layer(norm, activation):
     """One small model with every kind of layer that the backbones have: 16 frames of 8 bands to logits."""
     from tfser.keras import keras
     from tfser.models import blocks, conformer, speechformer
-    from tfser.models.layers import SinusoidalPositions
+    from tfser.models.layers import FullyConnected, SinusoidalPositions
 
     b = blocks.Builder(spec_of("conformer", norm=norm, activation=activation, dropout=0.0), 8, 2, 12)
     inputs = keras.Input((16, 8), name="features")
     x = SinusoidalPositions(name="positions")(blocks.subsample(b, inputs, (4,)))
     x = speechformer.merge(b, conformer.block(b, x, "block", kernel=3), "merge", tokens=2)
-    x = keras.layers.Dense(8, activation="relu", name="head/dense1")(x)
+    x = FullyConnected(8, activation="relu", name="head/dense1")(x)
     return keras.Model(inputs, blocks.classify(b, x), name="every_layer")

@@ -43,7 +43,8 @@ with native_chatter_off():
     from tensorflow.lite.python.convert import mlir_quantize as quantize_file
 
 tf.get_logger().setLevel("ERROR")
-
+# Dropout then keeps its state in a variable, which a training can set.
+keras.backend.experimental.enable_tf_random_generator()
 
 
 @contextlib.contextmanager

@@ -131,16 +131,17 @@ setup_toolchain() {
     say "no toolchain for firmware.elf (all else is built); to get it: sudo apt-get install ${missing[*]}"
 }
 
-# A second compiler for the generated C, a browser for the report, what builds Arduino's libraries, a linter.
+# A second compiler for the generated C, a browser for the report, what builds Arduino's libraries, a linter, and what
+# remembers compiled kernels, without which the tests take longer.
 setup_test_tools() {
     local tool
     local -a missing=()
-    for tool in clang chromium arduino-builder shellcheck; do
+    for tool in clang chromium arduino-builder shellcheck ccache; do
         has "$tool" || missing+=("$tool")
     done
     [ ${#missing[@]} -eq 0 ] && return
     may_install && apt_install "${missing[@]}" && return
-    say "tests that need ${missing[*]} are skipped; to get it: sudo apt-get install ${missing[*]}"
+    say "tests that need ${missing[*]} are skipped, or take longer (ccache); to get it: sudo apt-get install ${missing[*]}"
 }
 
 case "${1:-all}" in

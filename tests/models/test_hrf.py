@@ -8,6 +8,7 @@ import pytest
 from tfser.errors import InputError
 from tfser.keras import keras
 from tfser.models.hrf import HighRankFactorization, dense, inner_width
+from tfser.models.layers import FullyConnected
 from tfser.spec import HRF_DEPTHS, HRF_RATIOS, LOW_RANK_RATIOS, HrfSpec
 
 
@@ -39,7 +40,7 @@ def test_names_and_widths(ratio, depth):
     assert [layer.name for layer in inner] == [f"block1/ffn1/expand/hrf{i}" for i in range(1, depth)]
     assert [layer.units for layer in inner] == [6 * ratio] * (depth - 1)
     assert all(type(layer) is HighRankFactorization for layer in inner)
-    assert (last.name, last.units, type(last)) == ("block1/ffn1/expand", 6, keras.layers.Dense)
+    assert (last.name, last.units, type(last)) == ("block1/ffn1/expand", 6, FullyConnected)
 
 
 @pytest.mark.parametrize("units", [2, 6, 40])

@@ -10,11 +10,12 @@ import pytest
 from random_models import spec_of
 
 from tfser.errors import InputError
-from tfser.keras import keras
+from tfser.keras import keras, tf
 from tfser.models import layers
 from tfser.models.blocks import NORM_EPSILON, Builder, layer_norm
 from tfser.models.layers import (
     AddConstant,
+    FullyConnected,
     HardSwish,
     MatMul,
     Mean,
@@ -61,6 +62,10 @@ def hard_swish(x):
 
 # Layer, shapes of its inputs without the batch, what NumPy makes of inputs and weights, shapes of the weights.
 CASES = {
+    "dense": (lambda: FullyConnected(4), [(1, 5, 3)], lambda x, kernel, bias: x @ kernel + bias, [(3, 4), (4,)]),
+    "dense over frames": (lambda: FullyConnected(4, "relu"), [(5, 3)],
+                          lambda x, kernel, bias: np.maximum(x @ kernel + bias, 0), [(3, 4), (4,)]),
+    "dense over a vector": (lambda: FullyConnected(4, use_bias=False), [(3,)], lambda x, kernel: x @ kernel, [(3, 4)]),
     "matmul": (MatMul, [(2, 3, 5), (2, 5, 4)], lambda a, b: a @ b, []),
     "matmul transposed": (lambda: MatMul(transpose_b=True), [(2, 3, 5), (2, 4, 5)],
                           lambda a, b: a @ np.swapaxes(b, -1, -2), []),
@@ -119,6 +124,25 @@ def test_every_layer_is_tested():
     kinds = {value for value in vars(layers).values()
              if inspect.isclass(value) and value.__module__ == layers.__name__ and not value.__name__.startswith("_")}
     assert kinds == {type(make()) for make, *_ in CASES.values()} | {MergeHeads}
+
+
+@pytest.mark.parametrize("settings", [{"activation": "tanh"}, {"use_bias": False}])
+@pytest.mark.parametrize("shape", [(3, 1, 7, 5), (3, 7, 5), (3, 5)])
+def test_a_dense_layer_and_its_gradients_have_the_bits_of_keras(shape, settings):
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.standard_normal(shape), tf.float32)
+    weights, found = None, []
+    for kind in (keras.layers.Dense, FullyConnected):
+        layer = kind(6, **settings)
+        layer.build(shape)
+        weights = weights or [rng.standard_normal(weight.shape) for weight in layer.weights]
+        layer.set_weights(weights)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x)
+        found.append([y, *tape.gradient(tf.square(y), [x, *layer.weights])])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("window", [12, 4])

@@ -1,22 +1,28 @@
-"""What ships: small enough, what its card says, and within the limits of a microcontroller."""
+"""What ships: small enough, what its card says, within the limits of a microcontroller, and what it hears there."""
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from compiled import Oracle, inputs
 
-from firmware_gen.compile import compile_model
-from firmware_gen.image.host import run_on_host
+from firmware_gen.compile import compile_application, compile_model
+from firmware_gen.frontend.features import read_features
+from firmware_gen.image.host import listen_on_host, run_on_host
 from firmware_gen.image.link import link_image
-from firmware_gen.image.simulate import simulate
+from firmware_gen.image.measure import Measured
+from firmware_gen.image.simulate import listen_on_chip, simulate
 from firmware_gen.target import CORES
+from tfser.cli.int8_model import load_int8_model
 from tfser.spec import ARCHITECTURES
 from tfser.zoo import zoo_checkpoint
+from tools.measure_front_end import Reference, chosen, decisions, listen_in_python
 
 HAS_CHIP = all(shutil.which(name) for name in ("arm-none-eabi-gcc", "qemu-system-arm"))
 
@@ -26,15 +32,40 @@ EQUAL_SHARE = 0.98
 MAX_MODEL_BYTES = 130_000
 MAX_ARENA_BYTES = {"conformer": 64 * 1024, "convtransformer": 64 * 1024, "speechformer": 160 * 1024}
 
+CLIPS = 20  # 'python tools/measure_front_end.py ../shared/data' takes 200
+STEPS_MAX = {"cortex-m3": 2, "cortex-m4": 1, "cortex-m7": 1, "cortex-m33": 1, "cortex-m55": 1}
+#: Instructions of a frame, with an FPU and without: 1.5 and 6 million a second with a hop of 20 ms.
+FRAME_MAX = {True: 30_000, False: 120_000}
+HEARD = [("conformer", core) for core in STEPS_MAX] + [("convtransformer", "cortex-m4"), ("speechformer", "cortex-m7")]
+
+
+@pytest.fixture(scope="module")
+def build_of(tmp_path_factory) -> Callable[[str], Path]:
+    """The build of a shipped checkpoint, by architecture: passing it is the first test."""
+    @functools.cache
+    def build(arch: str) -> Path:
+        from tfser.cli.main import main
+
+        out = tmp_path_factory.mktemp(arch) / "build"
+        assert main(["build", "--arch", arch, "--target", "cortex-m7", "--out", str(out)]) == 0
+        return out
+
+    return build
+
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
-def shipped(request, tmp_path_factory) -> Path:
-    """The build of a shipped checkpoint: passing it is the first test."""
-    from tfser.cli.main import main
+def shipped(request, build_of) -> Path:
+    return build_of(request.param)
 
-    out = tmp_path_factory.mktemp(request.param) / "build"
-    assert main(["build", "--arch", request.param, "--target", "cortex-m7", "--out", str(out)]) == 0
-    return out
+
+@pytest.fixture(scope="module")
+def expected_of(build_of, shared_data) -> Callable[[str], Reference]:
+    """What Python hears in recordings of both corpora, by architecture."""
+    @functools.cache
+    def expected(arch: str) -> Reference:
+        return listen_in_python(load_int8_model(build_of(arch) / "model.tflite"), chosen(shared_data, CLIPS))
+
+    return expected
 
 
 def manifest_of(folder: Path) -> dict:
@@ -123,3 +154,24 @@ def test_the_recorded_score_is_what_evaluate_measures(shipped, shared_data, caps
     assert measured["split"] == "test"
     # One clip in a hundred may tip over where another processor rounds differently.
     assert measured["wf1"] == pytest.approx(manifest["scores"]["test"]["wf1"], abs=0.02)
+
+
+@pytest.mark.skipif(not HAS_CHIP, reason="needs arm-none-eabi-gcc and qemu-system-arm (tools/setup.sh toolchain)")
+@pytest.mark.parametrize(("arch", "core"), HEARD)
+def test_every_recording_gets_its_label(arch, core, build_of, expected_of):
+    """As firmware, what is heard, and the label of 'tfser predict'."""
+    reference, features = expected_of(arch), read_features(build_of(arch) / "features.json")
+    content = (build_of(arch) / "model.tflite").read_bytes()
+    sources = compile_application(content, features, CORES[core]).files
+    heard = listen_on_chip(link_image(sources, CORES[core]), CORES[core].qemu_machine, reference.recording)
+    apart = abs(heard.features.astype(int) - reference.codes)
+    assert (apart == 0).mean() >= 0.999
+    assert apart.max() <= STEPS_MAX[core]
+    found = decisions(heard.probabilities.astype(float), reference.first)
+    assert found.tolist() == reference.labels.tolist()
+    assert len(set(found.tolist())) > 3
+    counted = Measured.of_heard(heard, CORES[core], features.sample_rate_hz).figures
+    a_frame = counted["frontend_instructions_per_second"] * features.hop_samples / features.sample_rate_hz
+    assert a_frame <= FRAME_MAX[CORES[core].has_fpu]
+    here = listen_on_host(sources, reference.recording)
+    assert (here.outputs == heard.outputs).all() and (here.features == heard.features).all()

@@ -14,12 +14,12 @@ from tfser.convert.export_form import export_form
 from tfser.errors import CheckFailed, InputError, ToolError
 from tfser.keras import keras, native_chatter_off, quantize_file, tf
 from tfser.models.hrf import HighRankFactorization
-from tfser.models.layers import HardSwish, MatMul, Rsqrt
+from tfser.models.layers import FullyConnected, HardSwish, MatMul, Rsqrt
 
 # One call of such a layer, one operator: a count that differs means that the converter unrolled or
 # decomposed a layer, or that one of another kind brought the operator.
 OPERATOR_OF_LAYER: dict[str, tuple[type, ...]] = {
-    "FULLY_CONNECTED": (keras.layers.Dense, HighRankFactorization),
+    "FULLY_CONNECTED": (keras.layers.Dense, FullyConnected, HighRankFactorization),
     "BATCH_MATMUL": (MatMul,),
     "SOFTMAX": (keras.layers.Softmax,),
     "CONV_2D": (keras.layers.Conv2D,),

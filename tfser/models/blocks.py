@@ -13,6 +13,7 @@ from tfser.keras import keras, precision
 from tfser.models.hrf import dense
 from tfser.models.layers import (
     AddConstant,
+    FullyConnected,
     MatMul,
     Mean,
     MergeHeads,
@@ -144,4 +145,4 @@ def classify(b: Builder, x: Any) -> Any:
 def logits(b: Builder, x: Any) -> Any:
     """The last layer: ``(batch, 1, 1, width)`` to ``(batch, labels)``."""
     labels = len(b.spec.labels)
-    return keras.layers.Reshape((labels,), name="head/output")(keras.layers.Dense(labels, name="head/logits")(x))
+    return keras.layers.Reshape((labels,), name="head/output")(FullyConnected(labels, name="head/logits")(x))

@@ -6,11 +6,12 @@ from typing import Any
 
 from tfser.errors import InputError
 from tfser.keras import keras
+from tfser.models.layers import FullyConnected
 from tfser.spec import HrfSpec
 
 
 @keras.saving.register_keras_serializable(package="tfser")
-class HighRankFactorization(keras.layers.Dense):
+class HighRankFactorization(FullyConnected):
     """A dense layer without activation, placed before another dense layer.
 
     Together they compute ``y = W2 (W1 x + b1) + b2``. The inner width is at least the output
@@ -47,4 +48,4 @@ def dense(x: Any, units: int, name: str, hrf: HrfSpec | None, *, use_bias: bool 
         inner = inner_width(hrf.ratio, x.shape[-1], units)
         for index in range(1, hrf.depth):
             x = HighRankFactorization(inner, use_bias=use_bias, name=f"{name}/hrf{index}")(x)
-    return keras.layers.Dense(units, use_bias=use_bias, name=name, **kwargs)(x)
+    return FullyConnected(units, use_bias=use_bias, name=name, **kwargs)(x)

@@ -26,6 +26,21 @@ class _Configured(keras.layers.Layer):
 
 
 @register
+class FullyConnected(keras.layers.Dense):
+    """``x @ kernel + bias`` over the last axis, as one product of two matrices (FULLY_CONNECTED).
+
+    Over more than two axes Keras's own works out at run time, in some twenty operators, what is fixed here: a third
+    of the time in which a model is built and its training traced. The results have the same bits.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        if inputs.shape.rank == 2:
+            return super().call(inputs)
+        rows = super().call(tf.reshape(inputs, [-1, inputs.shape[-1]]))
+        return tf.reshape(rows, [-1, *inputs.shape[1:-1], self.units])
+
+
+@register
 class MatMul(_Configured):
     """``a @ b`` over the last two axes (BATCH_MATMUL), ``b`` transposed on request."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from tfser.keras import keras
 from tfser.models.blocks import Builder, feed_forward, logits, residual, self_attention
 from tfser.models.hrf import dense
-from tfser.models.layers import Mean, SinusoidalPositions
+from tfser.models.layers import FullyConnected, Mean, SinusoidalPositions
 from tfser.spec import FeatureSpec, ModelSpec, TrainSpec
 
 SITES = ("ffn1", "attention", "conv")
@@ -68,7 +68,7 @@ def backbone(spec: ModelSpec, x: Any) -> Any:
     size = SIZES[spec.size]
     b = Builder(spec, size.width, size.heads, ffn_width=size.width // 2)
     x = keras.layers.Reshape((1, *x.shape[1:]), name="frontend/row")(x)
-    x = SinusoidalPositions(name="frontend/positions")(keras.layers.Dense(size.width, name="frontend/project")(x))
+    x = SinusoidalPositions(name="frontend/positions")(FullyConnected(size.width, name="frontend/project")(x))
     for number, (stage, layers) in enumerate(zip(STAGES, size.layers, strict=True), start=1):
         for layer in range(1, layers + 1):
             x = block(b, x, f"stage{number}/{layer}", stage.window)
@@ -76,6 +76,6 @@ def backbone(spec: ModelSpec, x: Any) -> Any:
             x = merge(b, x, f"stage{number}/merge", stage.merge)
     x = Mean(2, keepdims=True, name="head/mean")(x)
     for index, divisor in enumerate((1, 2, 4), start=1):
-        x = keras.layers.Dense(size.width // divisor, activation="relu", name=f"head/dense{index}")(x)
+        x = FullyConnected(size.width // divisor, activation="relu", name=f"head/dense{index}")(x)
         x = b.dropout(x, f"head/dropout{index}")
     return logits(b, x)

@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfser.keras import keras
+from tfser.models.layers import FullyConnected
 from tfser.reparam.algebra import cheapest_split, parameter_count
 
 # Dense and pointwise Conv1D compute x @ kernel + bias, in these methods; a subclass that replaces
 # one of them may compute anything.
-LINEAR = {keras.layers.Dense: ("call",), keras.layers.Conv1D: ("call", "convolution_op")}
+LINEAR = {FullyConnected: ("call",), keras.layers.Dense: ("call",), keras.layers.Conv1D: ("call", "convolution_op")}
 ACTIVATIONS = (keras.layers.Activation, keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.PReLU,
                keras.layers.ELU, keras.layers.ThresholdedReLU, keras.layers.Softmax)
 # The same as plain functions (`tf.nn.relu(x)`), by the name that Keras gives the operation's layer.

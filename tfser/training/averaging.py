@@ -42,6 +42,6 @@ class WeightAverage:
     def update(self, step: Any) -> None:
         """Take in the weights after ``step`` (int tensor, from 1) of them; to be called in a ``tf.function``."""
         done = tf.cast(step, tf.float32)
-        decay = tf.minimum(self._decay, (1 + done) / (10 + done))
+        share = 1 - tf.minimum(self._decay, (1 + done) / (10 + done))
         for average, weight in self._pairs:
-            average.assign_add((1 - decay) * (tf.convert_to_tensor(weight) - tf.convert_to_tensor(average)))
+            average.assign_add(share * (tf.convert_to_tensor(weight) - tf.convert_to_tensor(average)))

@@ -46,8 +46,6 @@ class Trainer:
     def __init__(self, spec: ModelSpec, recipe: TrainSpec, clips: Clips, lineage: Lineage = NO_PARENTS,
                  features: FeatureSpec | None = None) -> None:
         keras.utils.set_random_seed(recipe.seed)
-        # Dropout then keeps its state in a variable that an epoch can set (see _seed_dropout).
-        keras.backend.experimental.enable_tf_random_generator()
         self.model = build_model(spec, policy=recipe.precision)
         if lineage.start:
             begin_from(self.model, spec.labels, lineage.start)
@@ -106,8 +104,8 @@ class Trainer:
                              warmup_fraction=self.recipe.warmup_fraction, schedule=self.recipe.schedule)
 
     def _seed_dropout(self, rng: np.random.Generator) -> None:
-        # tf_keras offers no public way to the generator of a Dropout layer, and tf.random.set_seed
-        # does not reach operators that are already compiled.
+        # tf_keras offers no public way to the generator of a Dropout layer (a variable: see tfser/keras.py), and
+        # tf.random.set_seed does not reach operators that are already compiled.
         for layer in self.model.layers:
             if isinstance(layer, keras.layers.Dropout):
                 layer._random_generator._generator.reset_from_seed(int(rng.integers(2**31)))
