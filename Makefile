@@ -13,7 +13,9 @@ PYTEST_ARGS ?=
 build: setup  ## Firmware source of the shipped checkpoint, checked, in build/TARGET
 	$(BIN)/tfser build --target $(TARGET) --out $(OUT)
 
-# Kernels are compiled again and again, with the same flags: where ccache is installed, once.
+# Kernels are compiled again and again, with the same flags: where ccache is installed, once. It looks for compilers in
+# the PATH from here, not in that of a test which puts one of its own in front.
+test: export CCACHE_PATH := $(PATH)
 test: export PATH := /usr/lib/ccache:$(PATH)
 test: export CCACHE_DIR := $(CURDIR)/build/ccache
 test: lint  ## Lint, types and the whole test suite
