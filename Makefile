@@ -18,6 +18,8 @@ build: setup  ## Firmware source of the shipped checkpoint, checked, in build/TA
 test: export CCACHE_PATH := $(PATH)
 test: export PATH := /usr/lib/ccache:$(PATH)
 test: export CCACHE_DIR := $(CURDIR)/build/ccache
+# Hundreds of Python processes start: each would compile what it imports.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: lint  ## Lint, types and the whole test suite
 	@tools/setup.sh tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
