@@ -23,7 +23,8 @@ from tfser.models.layers import FullyConnected
 from tfser.reparam.algebra import cheapest_split, parameter_count
 
 # Dense and pointwise Conv1D compute x @ kernel + bias, in these methods; a subclass that replaces
-# one of them may compute anything.
+# one of them may compute anything. FullyConnected replaces Dense's and computes the same: it is found
+# before the class that it derives from.
 LINEAR = {FullyConnected: ("call",), keras.layers.Dense: ("call",), keras.layers.Conv1D: ("call", "convolution_op")}
 ACTIVATIONS = (keras.layers.Activation, keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.PReLU,
                keras.layers.ELU, keras.layers.ThresholdedReLU, keras.layers.Softmax)
