@@ -22,7 +22,7 @@ import numpy as np
 from tfser.cli.main import run
 from tfser.corpora.licences import licence_of
 from tfser.files import write_atomic
-from tfser.report.study import BEST
+from tfser.report import study_tables as tables
 from tfser.training.intervals import Interval, bootstrap_mean, score_intervals
 
 Document = Mapping[str, Any]
@@ -64,14 +64,14 @@ def _corpus(corpus: str, runs: Mapping[str, Document]) -> str:
     """Float and int8 scores of every run on a corpus, then each run's labels and speakers, then the commands."""
     licence = licence_of(corpus)
     parts = [f"## {corpus}", f"{licence.speech}. {licence.citation}. Terms: {licence.terms}.",
-             _table(("run", "backbone", "HRF", "parameters deployed", "trained on", "folds x seeds", *SCORES.values(),
-                     "95 % interval of WF1", "standard deviation of WF1"),
-                    [_float_row(name, run) for name, run in runs.items()])]
+             tables.table(("run", "backbone", "HRF", "parameters deployed", "trained on", "folds x seeds",
+                           *SCORES.values(), "95 % interval of WF1", "standard deviation of WF1"),
+                          [_float_row(name, run) for name, run in runs.items()])]
     if int8 := {name: run for name, run in runs.items() if run.get("int8")}:
         parts += ["The deployed int8 model, by TensorFlow Lite Micro's kernels, on the same test recordings: what it "
                   "loses against the float model, part by part, and the share of recordings with the same label.",
-                  _table(("run", "WF1 of int8", "WF1 lost", "95 % interval", "UAR lost", "same label",
-                          "same label, lowest part"), [_int8_row(name, run) for name, run in int8.items()])]
+                  tables.table(("run", "WF1 of int8", "WF1 lost", "95 % interval", "UAR lost", "same label",
+                                "same label, lowest part"), [_int8_row(name, run) for name, run in int8.items()])]
     parts += [_pooled(name, run) for name, run in runs.items() if run.get("pooled")]
     return "\n\n".join([*parts, "Commands:", _commands(_of_runs(runs))])
 
@@ -112,25 +112,16 @@ def _pooled(name: str, run: Document) -> str:
              _bounds(recall[label])) for label in pooled["labels"]]
     return (f"{name}, all {len(pooled['speakers'])} speakers, each tested once a seed; their UAR runs from "
             f"{spread['uar_min']:.3f} to {spread['uar_max']:.3f}:\n\n"
-            + _table(("label", "recordings", "recall", "95 % interval over speakers"), rows))
+            + tables.table(("label", "recordings", "recall", "95 % interval over speakers"), rows))
 
 
 def _study(folder: Path) -> str:
     """The paired comparison of HRF with none, as ``tfser bench reparam`` found it."""
     summary = json.loads((folder / "summary.json").read_bytes())
-    run = summary["run"]
-    rest = run["planned"] - run["done"] - run["failed"]
-    parts = [f"## HRF against none: {folder.name}", f"{run['done']} of {run['planned']} parts of the grid were run"
-             + (f", {run['failed']} failed" if run["failed"] else "") + (f"; {rest} were not run" if rest else "")
-             + ". Difference of test WF1 between two trainings that differ in HRF alone (same corpus, fold, seed, "
-             "recipe). p is two-sided; p (Holm) is corrected for all comparisons with HRF in this table. The low-rank "
-             "control has an inner width that reduces the rank.",
-             _table(("corpus", "backbone", "sites", "ratio", "depth", "difference", "95 % interval", "p", "p (Holm)",
-                     "ahead"), [_difference_row(entry) for entry in summary["comparisons"]])]
-    if best := summary.get("best"):
-        parts += [" ".join(BEST.splitlines()),
-                  _table(("corpus", "backbone", "sites", "ratio", "depth", "of settings", "validation speakers",
-                          "test speakers", "95 % interval"), [_best_row(entry) for entry in best])]
+    parts = [f"## HRF against none: {folder.name}", tables.run_sentence(summary["run"]),
+             " ".join(tables.ABOUT.splitlines()), tables.differences(summary)]
+    if best := tables.best(summary):
+        parts += [" ".join(tables.BEST.splitlines()), best]
     parts += [f"![{path.stem}]({folder.name}/plots/{path.name})" for path in sorted((folder / "plots").glob("*.svg"))]
     if (folder / "results.csv").is_file():
         parts.append(f"Every part: [results.csv]({folder.name}/results.csv).")
@@ -140,28 +131,8 @@ def _study(folder: Path) -> str:
     return "\n\n".join(parts)
 
 
-def _difference_row(entry: Document) -> Sequence[str]:
-    wf1 = entry.get("test_wf1")
-    name = (entry["corpus"], entry["arch"], entry["sites"],
-            f"{entry['ratio']:g}" + (" (low-rank)" if entry["kind"] == "low-rank" else ""), str(entry["depth"]))
-    if not wf1:
-        return (*name, *"–––––")
-    return (*name, f"{wf1['mean']:+.3f}", _bounds(wf1, "+.3f"), _p(wf1["p"]), _p(entry["p_holm"]),
-            f"{entry['ahead']} of {entry['pairs']}")
-
-
-def _best_row(entry: Document) -> Sequence[str]:
-    wf1 = entry["test_wf1"]
-    return (entry["corpus"], entry["arch"], entry["sites"], f"{entry['ratio']:g}", str(entry["depth"]),
-            str(entry["settings"]), f"{entry['validation_wf1']:+.3f}", f"{wf1['mean']:+.3f}", _bounds(wf1, "+.3f"))
-
-
 def _commands(lines: Iterable[str]) -> str:
     return "```sh\n" + "\n".join(lines) + "\n```"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows))
 
 
 def _between(interval: Interval) -> str:
@@ -178,10 +149,6 @@ def _deviation(values: Sequence[float]) -> str:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
-
-
-def _p(value: float | None) -> str:
-    return "–" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 if __name__ == "__main__":

@@ -87,19 +87,21 @@ def test_a_study_says_how_much_of_it_was_run(tmp_path):
     (folder / "results.csv").touch()
     (folder / "commands.txt").write_text("tfser bench reparam --corpus emodb --root ROOT --out OUT\n")
     difference = paired_bootstrap([0.01, 0.02, 0.03, 0.02], range(4))
-    named = {"corpus": "emodb", "arch": "conformer", "sites": "ffn", "depth": 2, "ahead": 4, "pairs": 4}
+    named = {"corpus": "emodb", "arch": "conformer", "sites": "ffn", "depth": 2, "ahead": 4, "pairs": 4,
+             "planned_pairs": 4, "failed_pairs": 0}
     (folder / "summary.json").write_text(json.dumps({
         "run": {"planned": 12, "done": 8, "failed": 1}, "recipe": {"epochs": "65"},
         "comparisons": [{**named, "kind": "hrf", "ratio": 2, "test_wf1": to_json(difference), "p_holm": 0.0004},
                         {**named, "kind": "low-rank", "ratio": 0.5, "p_holm": None}],
-        "best": [{**named, "ratio": 2, "settings": 3, "validation_wf1": 0.051, "test_wf1": to_json(difference)}]}))
+        "best": [{**named, "kind": "hrf", "ratio": 2, "settings": 3, "validation_wf1": 0.051,
+                  "test_wf1": to_json(difference)}]}))
     text = page(tmp_path)
-    assert "8 of 12 parts of the grid were run, 1 failed; 3 were not run." in text
+    assert "8 of 12 parts done, 1 failed; 3 were not run." in text
     hrf, control, best = rows(text, "emodb")
     assert best[5:] == ["3", "+0.051", *hrf[5:7]]
     assert hrf[5:7] == ["+0.020", f"{difference.low:+.3f} to {difference.high:+.3f}"]
-    assert hrf[8:] == ["< 0.001", "4 of 4"]
-    assert control[3] == "0.5 (low-rank)" and set(control[5:]) == {"–"}
+    assert hrf[8:] == ["< 0.001", "4/4", "–", "4 of 4", "0"]
+    assert control[3] == "0.5 (low-rank)" and set(control[5:9]) == {"–"}
     assert "![effect](study/plots/effect.svg)" in text and "[results.csv](study/results.csv)" in text
     assert "tfser bench reparam --corpus emodb" in text and "epochs 65" in text
 

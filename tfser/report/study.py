@@ -16,11 +16,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfser.files import canonical_json, write_atomic
-from tfser.report.comparison import Best, Comparison, Level, best_settings, comparisons, levels
+from tfser.report import study_tables as tables
+from tfser.report.comparison import Comparison, Level, best_settings, comparisons, levels
 from tfser.report.study_plots import draw
-from tfser.training.intervals import Interval, to_json
+from tfser.training.intervals import to_json
 from tfser.training.study import DONE, FAILED, Study
-from tfser.training.sweep import HRF, Part, Variant
+from tfser.training.sweep import Part, Variant
 
 SCHEMA_VERSION = 1
 SCORES = ("wf1", "uar", "wa", "macro_f1")
@@ -30,26 +31,15 @@ HEADER = ("corpus", "arch", "kind", "sites", "ratio", "depth", "fold", "seed", "
           *(f"deployed_{name}" for name in DEPLOYED), "int8_test_wf1", "int8_test_uar", "split_fingerprint", "key",
           "error")
 
-ABOUT = """\
-Difference of test WF1 between two trainings that differ in HRF alone (same corpus, fold, seed, recipe), mean over
-folds with its 95 % interval: a paired bootstrap over folds, and seeds within them. p is two-sided; p (Holm) is
-corrected for all comparisons with HRF in the table. The low-rank control has an inner width that reduces the rank.
-Pairs: those done, of those planned; one of which a part failed is counted as failed."""
-
-BEST = """\
-The setting that helps most: of those with HRF whose pairs are all done, the one with the largest difference on the
-validation speakers. The test speakers had no say in the choice, but those who validate in one fold are tested in
-another, and the interval does not know that there was a choice."""
-
 
 def write_results(study: Study) -> dict[str, Any]:
     """Write everything that the records of a study say, and return ``summary.json``'s content."""
     records = study.records()
     found, against = levels(study.keys, records), comparisons(study.keys, records)
     summary = _summary(study, records, found, against)
-    files = {"results.csv": to_csv(records), "results.md": to_markdown(summary["run"], study.recipe, found, against),
-             "summary.json": canonical_json(summary),
-             **{f"plots/{name}": picture for name, picture in draw(found, against, said(summary["run"])).items()}}
+    plots = draw(found, against, tables.said(summary["run"]))
+    files = {"results.csv": to_csv(records), "results.md": to_markdown(summary),
+             "summary.json": canonical_json(summary), **{f"plots/{name}": plots[name] for name in plots}}
     for name, text in files.items():
         write_atomic(study.folder / name, text.encode())
     return summary
@@ -106,75 +96,17 @@ def _named(variant: Variant) -> dict[str, Any]:
             "ratio": variant.ratio, "depth": variant.depth}
 
 
-def said(run: Mapping[str, Any]) -> str:
-    """How much of the grid was run, in a sentence's part."""
-    failed = f", {run['failed']} failed" if run["failed"] else ""
-    return f"{run['done']} of {run['planned']} parts done{failed}"
-
-
-def to_markdown(run: Mapping[str, Any], recipe: Mapping[str, str], found: Sequence[Level],
-                against: Sequence[Comparison]) -> str:
-    """How much was run, then a table of differences and one of levels."""
-    lines = ["# HRF against none", "", f"{said(run)[0].upper()}{said(run)[1:]}"
-             + ("." if run["complete"] else f"; {run['planned'] - run['done'] - run['failed']} were not run.")]
+def to_markdown(summary: Mapping[str, Any]) -> str:
+    """How much was run, then the tables of differences and of levels."""
+    run = summary["run"]
+    lines = ["# HRF against none", "", tables.run_sentence(run)]
     if run["of_another_configuration"]:
         lines.append(f"{run['of_another_configuration']} records of other recipes, code or recordings lie in the "
                      "folder and are not counted.")
-    lines += ["Recipe: " + ", ".join(f"{name} {value}" for name, value in sorted(recipe.items())) + ".", "", ABOUT, ""]
-    lines += _table(("corpus", "backbone", "sites", "ratio", "depth", "difference", "95 % interval", "p", "p (Holm)",
-                     "ahead", "UAR", "pairs", "failed"), map(_difference_row, against))
-    if best := best_settings(against):
-        lines += ["", BEST, "", *_table(("corpus", "backbone", "sites", "ratio", "depth", "of settings",
-                                         "validation speakers", "test speakers", "95 % interval"),
-                                        map(_best_row, best))]
+    recipe = ", ".join(f"{name} {value}" for name, value in sorted(summary["recipe"].items()))
+    lines += [f"Recipe: {recipe}.", "", tables.ABOUT, "", tables.differences(summary)]
+    if best := tables.best(summary):
+        lines += ["", tables.BEST, "", best]
     lines += ["", "Levels: mean test WF1 of the float model over the parts that are done; size of the int8 file and "
-              "parameters where a part measured them.", ""]
-    lines += _table(("corpus", "backbone", "sites", "ratio", "depth", "WF1", "95 % interval", "int8 bytes",
-                     "parameters", "parts", "failed"), map(_level_row, found))
+              "parameters where a part measured them.", "", tables.levels(summary)]
     return "\n".join(lines) + "\n"
-
-
-def _difference_row(entry: Comparison) -> tuple[str, ...]:
-    wf1, uar = entry.wf1, entry.differences.get("uar")
-    return (*_name_cells(entry.variant), signed(wf1.mean) if wf1 else "–", interval(wf1, signed),
-            _p(wf1.p if wf1 else None), _p(entry.p_holm), f"{entry.ahead}/{entry.pairs}",
-            signed(uar.mean) if uar else "–", f"{entry.pairs} of {entry.planned}", str(entry.failed))
-
-
-def _best_row(best: Best) -> tuple[str, ...]:
-    entry, wf1 = best.comparison, best.comparison.wf1
-    return (*_name_cells(entry.variant), str(best.settings), signed(entry.validation_wf1 or 0.0),
-            signed(wf1.mean) if wf1 else "–", interval(wf1, signed))
-
-
-def _level_row(level: Level) -> tuple[str, ...]:
-    size = (f"{value:,}" if value is not None else "–" for value in (level.deployed_bytes, level.deployed_parameters))
-    return (*_name_cells(level.variant), f"{level.wf1.mean:.3f}" if level.wf1 else "–",
-            interval(level.wf1, "{:.3f}".format), *size, f"{level.done} of {level.planned}", str(level.failed))
-
-
-def _name_cells(variant: Variant) -> tuple[str, ...]:
-    if not variant.ratio:
-        return variant.corpus, variant.arch, "none", "", ""
-    low = "" if variant.kind == HRF else " (low-rank)"
-    return variant.corpus, variant.arch, variant.sites, f"{variant.ratio:g}{low}", str(variant.depth)
-
-
-def signed(value: float) -> str:
-    """A difference with its sign, three decimals."""
-    return f"{value:+.3f}"
-
-
-def interval(value: Interval | None, form: Any) -> str:
-    """``low to high``, or a dash where there is none."""
-    if value is None or value.low is None or value.high is None:
-        return "–"
-    return f"{form(value.low)} to {form(value.high)}"
-
-
-def _p(value: float | None) -> str:
-    return "–" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _table(header: Sequence[str], rows: Any) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
