@@ -108,11 +108,29 @@ def test_norms_in_a_row_of_layers_each_fold_into_the_next():
     assert norms_of(exported) == []
 
 
-KEPT = {
+APART = {
     "a residual reads it too": lambda x: (y := norm(x), layers.Add(name="add")([y, dense(y, "a", 5)]))[1],
     "an activation reads it": lambda x: dense(layers.ReLU(name="relu")(norm(x)), "a"),
     "it is an output": lambda x: [y := norm(x), dense(y, "a")],
     "a convolution reads it": lambda x: layers.Conv2D(4, (1, 3), name="conv")(norm(x)),
+    "the convolution before it has an activation": lambda x: norm(dense(x, "a", activation="relu")),
+    "a residual reads the convolution before it": lambda x: (
+        y := dense(x, "a"), layers.Add(name="add")([y, norm(y)]))[1],
+}
+
+
+@pytest.mark.parametrize("case", APART)
+def test_a_norm_becomes_a_depthwise_convolution_where(case):
+    x = image()
+    exported = export(Model(x, APART[case](x)))
+    layer = exported.get_layer("norm")
+    assert norms_of(exported) == [] and type(layer) is layers.DepthwiseConv2D
+    assert layer.kernel_size == (1, 1) and layer.use_bias and layer.depth_multiplier == 1
+
+
+KEPT = {
+    "it is behind a dense layer": lambda x: layers.ReLU(name="relu")(norm(dense(x, "a"))),
+    "it is behind a convolution": lambda x: layers.ReLU(name="relu")(norm(layers.Conv2D(4, (1, 3), name="conv")(x))),
     "it is over another axis": lambda x: dense(norm(x, axis=2), "a"),
     "it has no scale": lambda x: dense(norm(x, scale=False), "a"),
     "it has no shift": lambda x: dense(norm(x, center=False), "a"),
@@ -120,9 +138,33 @@ KEPT = {
 
 
 @pytest.mark.parametrize("case", KEPT)
-def test_a_norm_is_not_folded_where(case):
+def test_a_norm_stays_where(case):
     x = image()
     assert norms_of(export(Model(x, KEPT[case](x)))) == ["norm"]
+
+
+@pytest.mark.parametrize("before", ["norm", "nothing"])
+def test_an_average_pool_becomes_a_depthwise_convolution(before):
+    """With the norm in it that it alone reads."""
+    x = image()
+    y = norm(x) if before == "norm" else x
+    exported = export(Model(x, layers.AveragePooling2D((1, 3), name="pool")(y)))
+    layer = exported.get_layer("pool")
+    assert type(layer) is layers.DepthwiseConv2D and norms_of(exported) == []
+    assert layer.kernel_size == (1, 3) and layer.use_bias == (before == "norm")
+
+
+POOLS_KEPT = {
+    "its ends are averages of fewer": layers.AveragePooling2D((1, 3), padding="same", name="pool"),
+    "there are rows": lambda x: layers.AveragePooling2D((1, 3), name="pool")(
+        layers.Reshape((7, 5, 1), name="rows")(x)),
+}
+
+
+@pytest.mark.parametrize("case", POOLS_KEPT)
+def test_an_average_pool_stays_where(case):
+    x = image()
+    assert type(export(Model(x, POOLS_KEPT[case](x))).get_layer("pool")) is layers.AveragePooling2D
 
 
 def test_a_norm_is_not_folded_where_its_reader_is_shared():
@@ -130,14 +172,26 @@ def test_a_norm_is_not_folded_where_its_reader_is_shared():
     x = image()
     shared = layers.Dense(5, name="a")
     exported = export(Model(x, layers.Add(name="add")([shared(norm(x)), shared(x)])))
-    assert norms_of(exported) == ["norm"] and type(exported.get_layer("a")) is layers.Conv2D
+    assert type(exported.get_layer("norm")) is layers.DepthwiseConv2D
+    assert type(exported.get_layer("a")) is layers.Conv2D
 
 
 # --- backbones -------------------------------------------------------------------------------------------------
-FRONTENDS = {"frontend/norm1", "frontend/norm2", "frontend/norm3", "block1/conv/depthwise_norm",
-             "block2/conv/depthwise_norm"}  # behind convolutions: the converter folds these
-# The last norm of a block is read by the next residual, the last of all by the mean over time.
-READ_BY_OTHERS = {"conformer": {"block1/norm", "block2/norm"}, "convtransformer": {"head/norm"}}
+# Behind convolutions, SpeechFormer's merges among them, the converter folds a norm.
+BEHIND_CONVOLUTIONS = {
+    "conformer": {"frontend/norm1", "frontend/norm2", "block1/conv/depthwise_norm", "block2/conv/depthwise_norm"},
+    "convtransformer": {"frontend/norm1", "frontend/norm2", "frontend/norm3"},
+    "speechformer": {"stage1/merge/norm", "stage2/merge/norm", "stage3/merge/norm"},
+}
+# The last norm of a block is read by the next residual, the last of all by the mean over time; of SpeechFormer's, which
+# follow each residual, three are read by a pool alone and are in it.
+READ_BY_OTHERS = {
+    "conformer": {"block1/norm", "block2/norm"},
+    "convtransformer": {"head/norm"},
+    "speechformer": {f"stage{stage}/{layer}/{part}/norm" for stage, layers_of_stage in enumerate((1, 1, 2, 2), start=1)
+                     for layer in range(1, layers_of_stage + 1) for part in ("attention", "ffn1")}
+    - {"stage1/1/ffn1/norm", "stage2/1/ffn1/norm", "stage3/2/ffn1/norm"},
+}
 
 
 @pytest.mark.parametrize("kind", NORMS)
@@ -146,10 +200,9 @@ def test_a_backbone_computes_the_same(arch, kind):
     model = build_model(spec_of(arch, norm=kind))
     exported = export(model)
     assert not any(isinstance(layer, layers.Dense) for layer in exported.layers)
-    left = set(norms_of(exported)) - FRONTENDS
+    apart = {layer.name for layer in exported.layers
+             if isinstance(layer, layers.DepthwiseConv2D) and layer.name in norms_of(model)}
     if kind == "layer":
-        assert left == set()
-    elif arch == "speechformer":  # post-norm: a residual, a pool or the mean reads each of them
-        assert left == set(norms_of(model)) and len(left) == 15
+        assert not apart and set(norms_of(exported)) <= BEHIND_CONVOLUTIONS[arch]
     else:
-        assert left == READ_BY_OTHERS[arch]
+        assert apart == READ_BY_OTHERS[arch] and set(norms_of(exported)) == BEHIND_CONVOLUTIONS[arch]

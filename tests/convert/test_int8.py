@@ -30,13 +30,16 @@ MODEL_BYTES = 130_000
 EQUAL_SHARE = 0.98
 
 # Layers that stay operators, counted by hand from the blocks: 3 projections and 1 output a block's
-# attention, 2 dense layers a feed-forward module, 3 a convolution module, and those at both ends.
+# attention, 2 dense layers a feed-forward module, 3 a convolution module, and those at both ends. Norms that are
+# no part of them are depthwise convolutions: one at the end of a Conformer's block, before ConvTransformer's mean,
+# and two a block of SpeechFormer, three of them in one with the pool of a merge.
 OPERATORS = {
-    "conformer": {"CONV_2D": 2 + 1 + 2 * (4 + 2 * 2 + 3) + 1, "DEPTHWISE_CONV_2D": 2, "BATCH_MATMUL": 4, "SOFTMAX": 2,
-                  "LOGISTIC": 2 * 4, "MEAN": 1},
-    "convtransformer": {"CONV_2D": 3 + 1 + 2 * (4 + 2) + 1, "BATCH_MATMUL": 4, "SOFTMAX": 2, "MEAN": 1},
-    "speechformer": {"CONV_2D": 1 + 6 * (4 + 2) + 3 + 3 + 1, "BATCH_MATMUL": 12, "SOFTMAX": 6, "AVERAGE_POOL_2D": 3,
-                     "MEAN": 1},
+    "conformer": {"CONV_2D": 2 + 1 + 2 * (4 + 2 * 2 + 3) + 1, "DEPTHWISE_CONV_2D": 2 * (1 + 1), "BATCH_MATMUL": 4,
+                  "SOFTMAX": 2, "LOGISTIC": 2 * 4, "MEAN": 1},
+    "convtransformer": {"CONV_2D": 3 + 1 + 2 * (4 + 2) + 1, "DEPTHWISE_CONV_2D": 1, "BATCH_MATMUL": 4, "SOFTMAX": 2,
+                        "MEAN": 1},
+    "speechformer": {"CONV_2D": 1 + 6 * (4 + 2) + 3 + 3 + 1, "DEPTHWISE_CONV_2D": 6 * 2, "BATCH_MATMUL": 12,
+                     "SOFTMAX": 6, "MEAN": 1},
 }
 
 
@@ -61,7 +64,8 @@ def test_input_and_output_are_int8_and_nothing_is_float(backbone):
 def test_one_layer_one_operator(backbone):
     counts = operator_counts(unpack(backbone.content))
     assert {name: counts[name] for name in OPERATORS[backbone.arch]} == OPERATORS[backbone.arch]
-    assert set(counts) - set(OPERATORS[backbone.arch]) <= {"ADD", "MUL", "RESHAPE", "TRANSPOSE"}
+    assert set(counts) - set(OPERATORS[backbone.arch]) <= {"ADD", "RESHAPE", "TRANSPOSE"} | (
+        {"MUL"} if backbone.arch == "conformer" else set())
 
 
 def test_it_fits_in_flash(backbone):

@@ -20,7 +20,7 @@ from tfser.convert.quantised_form import (
     ranges_of,
     weights_of,
 )
-from tfser.convert.tflite import operator_counts, quantised_to_int8, to_int8
+from tfser.convert.tflite import operator_counts, to_int8, tuned_to_int8
 from tfser.errors import InputError
 from tfser.keras import keras, tf
 from tfser.models.build import build_model
@@ -41,7 +41,14 @@ def made(request):
     x, form = clips(model, 16), operator_form(model)
     quantised = quantised_form(form, extremes(form, x))
     return SimpleNamespace(model=model, x=x, form=form, quantised=quantised,
-                           content=quantised_to_int8(quantised, model))
+                           content=file_of(model, quantised))
+
+
+def file_of(model, quantised, ranges=None):
+    """The int8 file with the weights and ranges of a quantised form."""
+    form = operator_form(model)
+    set_weights(form, weights_of(quantised), source=Path("here"))
+    return tuned_to_int8(form, ranges or ranges_of(quantised), model)
 
 
 def micro_logits(content, x):
@@ -107,6 +114,18 @@ def test_the_files_scales_are_the_ranges(made):
     assert seen > 25
 
 
+def test_a_constant_has_the_scale_of_what_it_spans(made):
+    weights, seen = weights_of(made.quantised), 0
+    for tensor in parse(made.content).subgraphs[0].tensors:
+        for kind in ("gamma", "beta"):
+            owner = tensor.name and tensor.name.decode().removesuffix("w") + kind
+            if owner in weights:
+                span = max(0, weights[owner].max()) - min(0, weights[owner].min())
+                np.testing.assert_allclose(tensor.quantization.scale, span / 255, rtol=1e-5)
+                seen += 1
+    assert seen >= 1
+
+
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_every_operator_of_a_backbone_has_its_quantiser(arch):
     """By counting: what is not fixed by TensorFlow Lite and moves no data has a range of its own."""
@@ -116,8 +135,18 @@ def test_every_operator_of_a_backbone_has_its_quantiser(arch):
     fused = sum(isinstance(layer, keras.layers.Conv2D) and isinstance(layer.outbound_nodes[0].layer, keras.layers.ReLU)
                 for layer in form.layers)
     assert len(measured_tensors(form)) == 1 + sum(kind in own for kind in kinds) - fused  # 1: the input
-    assert set(kinds) - own <= {"InputLayer", "Activation", "Softmax", "Reshape", "SplitHeads", "MergeHeads",
-                                "AveragePooling2D"}
+    assert set(kinds) - own <= {"InputLayer", "Activation", "Softmax", "Reshape", "SplitHeads", "MergeHeads"}
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_a_backbones_file_has_the_operators_of_calibration_and_computes_what_the_form_does(arch):
+    model = randomise(build_model(spec_of(arch)))
+    x, form = clips(model, 4), operator_form(model)
+    ranges = extremes(form, x)
+    expected = quantised_form(form, ranges)(x, training=False).numpy()
+    content = tuned_to_int8(form, ranges, model)
+    assert operator_counts(parse(content)) == operator_counts(parse(to_int8(model, x)))
+    assert rmse(micro_logits(content, x), expected) < ROUNDING_SHARE * expected.std()
 
 
 def test_a_narrowed_range_is_the_range_of_the_file(small):
@@ -126,7 +155,7 @@ def test_a_narrowed_range_is_the_range_of_the_file(small):
     ranges = extremes(form, x)
     high = float(ranges["logits"][1]) / 4
     quantised = quantised_form(form, {**ranges, "logits": np.array([ranges["logits"][0], high])})
-    assert micro_logits(quantised_to_int8(quantised, model), x).max() == pytest.approx(high, rel=0.02)
+    assert micro_logits(file_of(model, quantised), x).max() == pytest.approx(high, rel=0.02)
 
 
 def test_weights_and_ranges_make_the_same_form_again(small):
@@ -160,17 +189,28 @@ def test_the_floor_of_the_features_is_exact_in_the_file(made):
     assert float(given.scale[0]) * (-128 - int(given.zeroPoint[0])) == pytest.approx(low, rel=1e-6)
 
 
-@pytest.mark.parametrize(("name", "ends", "code"), [
+NO_RANGES = pytest.mark.parametrize(("name", "ends", "code"), [
     (INPUT, None, "TF-QAT-02"), (INPUT, [1.0, 2.0], "TF-QAT-02"), (INPUT, [0.0, 0.0], "TF-QAT-02"),
     (INPUT, [-1.0, np.nan], "TF-QAT-02"), (INPUT, [-1.0, 0.0, 1.0], "TF-QAT-02"),
     ("logits/kernel", [1.0, 0.0, 1.0], "TF-QAT-02"), ("nowhere", [0.0, 1.0], "TF-QAT-07"),
 ])
+@NO_RANGES
 def test_a_range_that_is_none(small, name, ends, code):
     _, x, form = small
-    ranges = extremes(form, x)
-    ranges.pop(name, None)
     with pytest.raises(InputError, match=f"{code}.*{name}"):
-        quantised_form(form, ranges if ends is None else {**ranges, name: np.array(ends)})
+        quantised_form(form, changed(extremes(form, x), name, ends))
+
+
+@NO_RANGES
+def test_a_range_that_is_none_makes_no_file(small, name, ends, code):
+    model, x, form = small
+    with pytest.raises(InputError, match=f"{code}.*{name}"):
+        tuned_to_int8(form, changed(extremes(form, x), name, ends), model)
+
+
+def changed(ranges, name, ends):
+    others = {key: value for key, value in ranges.items() if key != name}
+    return others if ends is None else {**others, name: np.array(ends)}
 
 
 def test_a_layer_whose_operators_are_not_known():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tfser.keras import keras, tf
-from tfser.models.quantisers import ChannelRange, TensorRange
+from tfser.models.kernel_grid import on_grid
+from tfser.models.quantisers import ChannelRange, Span, TensorRange
 
 X = np.random.default_rng(0).standard_normal((512, 4)).astype(np.float32)
 
@@ -34,6 +35,8 @@ def test_a_channel_range_rounds_each_channel_to_127_steps_on_either_side(axis, s
     y = np.moveaxis(of(ChannelRange(axis), largest, kernel)(kernel).numpy(), axis, -1).reshape(-1, 4)
     step = largest / 127
     np.testing.assert_allclose(y, step * np.clip(np.rint(channels / step), -127, 127), atol=1e-6)
+    rounded = np.moveaxis(on_grid(kernel, largest.astype(np.float32), axis), axis, -1).reshape(-1, 4)
+    np.testing.assert_allclose(rounded, y, rtol=1e-6)
 
 
 def test_a_channel_range_is_no_wider_than_the_channel():
@@ -42,6 +45,18 @@ def test_a_channel_range_is_no_wider_than_the_channel():
     np.testing.assert_allclose(np.abs(y).max(axis=0), np.abs(X).max(axis=0), rtol=1e-6)
     zeros = np.zeros((3, 4), np.float32)
     np.testing.assert_array_equal(of(ChannelRange(), [1.0] * 4, zeros)(zeros), zeros)
+    np.testing.assert_allclose(on_grid(X, np.full(4, 100, np.float32), -1), y, rtol=1e-6)
+    np.testing.assert_array_equal(on_grid(zeros, np.ones(4, np.float32), -1), zeros)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1.0, 2.0), (0.5, 3.0), (-3.0, -0.5), (0.0, 0.0)])
+def test_a_constant_has_255_steps_over_what_it_spans_and_0(low, high):
+    constant = tf.Variable(np.linspace(low, high, 40, dtype=np.float32))
+    with tf.GradientTape() as tape:
+        y = Span()(constant, True, {})
+    step = (max(high, 0) - min(low, 0)) / 255
+    assert np.abs(y - constant.numpy()).max() <= 0.51 * step
+    np.testing.assert_array_equal(tape.gradient(y, constant), np.ones(40))
 
 
 @pytest.mark.parametrize(("quantiser", "ends"), [

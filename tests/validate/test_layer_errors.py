@@ -40,10 +40,20 @@ def ends(content):
 
 
 def rescaled(content, name, factor):
-    """The file with other steps for one tensor: its operator and its readers requantise accordingly."""
+    """The file with other steps for one tensor: its operator and its readers requantise accordingly.
+
+    The steps of a convolution's bias are those of its input times those of its kernel.
+    """
     def change(model):
-        (tensor,) = (tensor for tensor in model.subgraphs[0].tensors if tensor.name == name.encode())
-        tensor.quantization.scale = [factor * tensor.quantization.scale[0]]
+        graph = model.subgraphs[0]
+        (index,) = (index for index, tensor in enumerate(graph.tensors) if tensor.name == name.encode())
+        graph.tensors[index].quantization.scale = [factor * graph.tensors[index].quantization.scale[0]]
+        for operator in graph.operators:
+            if operator_name(model, operator) in ("CONV_2D", "DEPTHWISE_CONV_2D") and operator.inputs[0] == index:
+                bias = graph.tensors[operator.inputs[2]]
+                bias.quantization.scale = [factor * scale for scale in bias.quantization.scale]
+                codes = np.asarray(model.buffers[bias.buffer].data, np.uint8).view(np.int32)
+                model.buffers[bias.buffer].data = np.round(codes / factor).astype(np.int32).view(np.uint8)
     return edit(content, change)
 
 

@@ -26,7 +26,7 @@ from tools.measure_front_end import Reference, chosen, decisions, listen_in_pyth
 
 HAS_CHIP = all(shutil.which(name) for name in ("arm-none-eabi-gcc", "qemu-system-arm"))
 
-MAX_BYTES = {"checkpoint.npz": 1_000_000, "calibration.npz": 300_000, "quantised.npz": 1_000_000}
+MAX_BYTES = {"checkpoint.npz": 1_000_000, "calibration.npz": 300_000}
 # Not all: LiteRT rounds the multiplier of MUL to float32 (see tfser/convert/export_form.py).
 EQUAL_SHARE = 0.98
 MAX_MODEL_BYTES = 130_000

@@ -12,7 +12,7 @@ from tfser.convert.calibration_set import FILE_NAME, CalibrationSet, load_calibr
 from tfser.convert.operator_form import operator_form
 from tfser.convert.quantised_file import FILE_NAME as TUNED_FILE_NAME
 from tfser.convert.quantised_file import Tuned, load_tuned
-from tfser.convert.tflite import INT8, INT16, quantised_to_int8, to_int8, to_int16
+from tfser.convert.tflite import INT8, INT16, to_int8, to_int16, tuned_to_int8
 from tfser.errors import InputError
 from tfser.keras import keras
 from tfser.models.checkpoint import Checkpoint, load_checkpoint, set_weights
@@ -83,7 +83,7 @@ def make_bundle(path: Path, method: Method | None = None) -> Bundle:
     beside = path.with_name(TUNED_FILE_NAME)
     if method is None and beside.is_file():
         tuned = load_tuned(beside, path)
-        content = quantised_to_int8(_quantised(result.model, tuned, beside), result.model)
+        content = tuned_to_int8(_tuned_form(result.model, tuned, beside), tuned.ranges, result.model)
         record = {"activations": INT8, "method": TUNED, "tuning": to_dict(tuned.tuning)}
     else:
         content, record = _calibrated(result.model, calibration, method or Method(), checkpoint.model.labels)
@@ -96,13 +96,6 @@ def float_model(path: Path, *, tuned: bool) -> keras.Model:
     merged = merge(load_checkpoint(path)[1]).model
     beside = path.with_name(TUNED_FILE_NAME)
     return _tuned_form(merged, load_tuned(beside, path), beside) if tuned else merged
-
-
-def _quantised(merged: keras.Model, tuned: Tuned, source: Path) -> keras.Model:
-    """The quantised form with the weights and the ranges that were tuned."""
-    from tfser.convert.quantised_form import quantised_form  # here, because it imports TensorFlow Model Optimization
-
-    return quantised_form(_tuned_form(merged, tuned, source), tuned.ranges)
 
 
 def _tuned_form(merged: keras.Model, tuned: Tuned, source: Path) -> keras.Model:

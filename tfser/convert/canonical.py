@@ -92,8 +92,7 @@ def _activation_names(model: Any, graph: Any, rank: dict[str, int]) -> dict[int,
     for operator in reversed(graph.operators):  # the last tensor of a layer is its output
         for index in operator.outputs:
             if index not in names:
-                own = graph.tensors[index].name.decode()
-                layer = (_layers_in(own, rank) or [own])[-1]
+                layer = _layer_of(graph.tensors[index].name.decode(), rank)
                 names[index] = f"{layer}/{operator_name(model, operator).lower()}" if layer in complete else layer
                 complete.add(layer)
     return names
@@ -110,6 +109,15 @@ def _weight_names(model: Any, graph: Any, rank: dict[str, int], activations: dic
             owners = _layers_in(tensor.name.decode(), rank) if operator_name(model, operator) in _WEIGHTED else []
             names[index] = f"{(owners or [result])[0]}/w"
     return names
+
+
+def layer_of(converter_name: str, layers: Sequence[str]) -> str:
+    """The last of the layers that a tensor's name mentions as the converter left it; without one, that name."""
+    return _layer_of(converter_name, {name: index for index, name in enumerate(layers)})
+
+
+def _layer_of(converter_name: str, rank: dict[str, int]) -> str:
+    return (_layers_in(converter_name, rank) or [converter_name])[-1]
 
 
 def _layers_in(converter_name: str, rank: dict[str, int]) -> list[str]:

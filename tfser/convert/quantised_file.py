@@ -4,7 +4,7 @@
 ``checkpoint_sha256``   of the ``checkpoint.npz`` that was merged and tuned
 ``tuning``              the ``TuneSpec``
 ``weight/NAME``         weights of the operator form, float32, by layer and variable
-``range/NAME``          ranges of its tensors and weights, float32 (see ``quantised_form.Ranges``)
+``range/NAME``          ranges of its tensors and kernels, float32 (see ``tfser.convert.ranges``)
 ======================  ==========================================================================
 """
 

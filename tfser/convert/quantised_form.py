@@ -2,29 +2,27 @@
 
 Every operator has a quantiser of its own: behind it one with a range of the whole tensor, on its
 kernel one with a range for each channel. It computes in float what the int8 file computes in
-integers, and TensorFlow Lite's converter takes the ranges from it, so that no calibration follows.
+integers: weights and ranges that were tuned in it are those of the file
+(:func:`tfser.convert.tflite.tuned_to_int8`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tfser.convert.calibrate import low_on_grid
-from tfser.convert.operator_form import CONVOLUTIONS, INPUT, MOVES
-from tfser.errors import InputError
+from tfser.convert.export_form import CONVOLUTIONS
+from tfser.convert.operator_form import INPUT, MOVES, channel_axis, kernel_name
+from tfser.convert.ranges import Ranges, channel_ranges_of, range_of, require_all_known
 from tfser.keras import keras, tf
 from tfser.models.layers import Scale, Shift
-from tfser.models.quantisers import ChannelRange, LearnedRange, TensorRange, tfmot
+from tfser.models.quantisers import ChannelRange, LearnedRange, Span, TensorRange, tfmot
 
 layers = keras.layers
 tfmot_keras = tfmot.quantization.keras
-
-#: Ranges by the name of their tensor. Of a layer's output (``conv``), or of a constant (``norm/gamma``):
-#: ``(low, high)`` with 0 between. Of a kernel (``conv/kernel``): the largest magnitude of each channel.
-Ranges = Mapping[str, np.ndarray]
 
 LEARNED, MEASURED = "learned", "measured"
 # TensorFlow Lite prescribes the output ranges of these, whatever values they take.
@@ -42,7 +40,7 @@ class OperatorConfig(tfmot.quantization.keras.QuantizeConfig):
     weight : str, optional
         The attribute of the layer that holds its kernel or constant.
     channel_axis : int, optional
-        The axis of the weight's channels; without it the whole weight has one range.
+        The axis of the weight's channels; without it the whole weight has one range, which its values span.
     output : ``"learned"``, ``"measured"``, (low, high) or None
         Range of the result; a measured one is not learned; ``None`` where the result has its input's
         scale, or the next layer's.
@@ -50,7 +48,7 @@ class OperatorConfig(tfmot.quantization.keras.QuantizeConfig):
 
     def __init__(self, weight: str | None = None, channel_axis: int | None = None, output: Any = LEARNED) -> None:
         self.weight, self.channel_axis, self.output = weight, channel_axis, output
-        self.of_weight = TensorRange() if channel_axis is None else ChannelRange(channel_axis)
+        self.of_weight = Span() if channel_axis is None else ChannelRange(channel_axis)
         fixed = tfmot_keras.quantizers.FixedQuantizer
         self.of_output = (TensorRange(output == LEARNED) if output in (LEARNED, MEASURED) else
                           output and fixed(8, *output, narrow_range=False))
@@ -110,9 +108,7 @@ def config_of(layer: keras.layers.Layer) -> OperatorConfig:
     if isinstance(layer, CONVOLUTIONS):
         readers = [node.layer for node in layer.outbound_nodes]
         fused = len(readers) == 1 and isinstance(readers[0], layers.ReLU)  # and rounded behind it
-        depthwise = isinstance(layer, layers.DepthwiseConv2D)
-        return OperatorConfig("depthwise_kernel" if depthwise else "kernel", 2 if depthwise else -1,
-                              None if fused else LEARNED)
+        return OperatorConfig(kernel_name(layer), channel_axis(layer), None if fused else LEARNED)
     if isinstance(layer, (Scale, Shift)):
         return OperatorConfig("gamma" if isinstance(layer, Scale) else "beta")
     if isinstance(layer, layers.Softmax):
@@ -146,20 +142,20 @@ def extremes(form: keras.Model, x: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def quantised_form(form: keras.Model, ranges: Ranges) -> keras.Model:
-    """Put a quantiser behind every operator and on every constant; ``form`` is not changed.
+    """Put a quantiser behind every operator and on every weight; ``form`` is not changed.
 
     Parameters
     ----------
     form : keras.Model
         Of :func:`tfser.convert.operator_form.operator_form`.
     ranges : Ranges
-        One for each of :func:`measured_tensors`. Those of kernels and constants may be missing:
-        they are then what the values span.
+        One for each of :func:`measured_tensors`. Those of kernels may be missing: they are then what
+        the values span.
 
     Returns
     -------
     keras.Model
-        For :func:`tfser.convert.tflite.quantised_to_int8`; its layers have the names of ``form``'s.
+        To tune; its layers have the names of ``form``'s.
 
     Raises
     ------
@@ -175,13 +171,10 @@ def quantised_form(form: keras.Model, ranges: Ranges) -> keras.Model:
         to_quantise.set_weights(form.get_weights())
         quantised = tfmot_keras.quantize_apply(to_quantise, scheme=_Scheme(), quantized_layer_name_prefix="")
     quantisers = list(_quantisers(quantised))
-    if unknown := sorted(ranges.keys() - {name for name, *_ in quantisers}):
-        raise InputError("TF-QAT-07", f"ranges of tensors that the model has not: {', '.join(unknown[:3])}",
-                         expected=f"ranges of its {len(quantisers)} tensors and weights",
-                         fix="measure the ranges on this model")
-    for name, quantiser, variable in quantisers:
-        own = None if variable is None else _span(quantiser, variable.numpy())
-        quantiser.set(_checked(name, ranges.get(name, own), quantiser))
+    require_all_known(ranges, (name for name, *_ in quantisers))
+    for name, quantiser, kernel in quantisers:
+        quantiser.set(range_of(ranges, name) if kernel is None else
+                      channel_ranges_of(ranges, name, kernel.numpy(), quantiser.axis))
     return quantised
 
 
@@ -200,7 +193,7 @@ def _weights(quantised: keras.Model) -> Iterator[tuple[str, str, Any]]:
 
 
 def ranges_of(quantised: keras.Model) -> dict[str, np.ndarray]:
-    """The ranges as they are now: of :func:`measured_tensors`, kernels and constants."""
+    """The ranges as they are now: of :func:`measured_tensors` and kernels."""
     return {name: quantiser.get() for name, quantiser, _ in _quantisers(quantised)}
 
 
@@ -210,31 +203,10 @@ def range_variables(quantised: keras.Model) -> list[Any]:
 
 
 def _quantisers(quantised: keras.Model) -> Iterator[tuple[str, LearnedRange, Any]]:
-    """Tensor, quantiser and, of a weight, the variable that it rounds."""
+    """Tensor, quantiser and, of a kernel, the variable that it rounds; constants have no range of their own."""
     for wrapper in quantised.layers[1:]:
         config = wrapper.quantize_config
-        if config.weight:
+        if isinstance(config.of_weight, ChannelRange):
             yield f"{wrapper.name}/{config.weight}", config.of_weight, config.variable
         if config.output in (LEARNED, MEASURED):
             yield wrapper.name, config.of_output, None
-
-
-def _span(quantiser: LearnedRange, weight: np.ndarray) -> np.ndarray:
-    if isinstance(quantiser, ChannelRange):
-        largest = np.abs(weight.reshape(-1, quantiser.start.shape[0])).max(axis=0)
-        return np.maximum(largest, np.finfo(np.float32).tiny)
-    return np.array([min(0.0, weight.min()), max(0.0, weight.max())], np.float32)
-
-
-def _checked(name: str, ends: np.ndarray | None, quantiser: LearnedRange) -> np.ndarray:
-    shape = tuple(quantiser.start.shape)
-    ends = np.zeros(0) if ends is None else np.asarray(ends)
-    if ends.shape == shape and np.isfinite(ends).all():
-        if isinstance(quantiser, ChannelRange) and ends.min() > 0:
-            return ends
-        if isinstance(quantiser, TensorRange) and ends[0] <= 0 <= ends[1] and ends[0] < ends[1]:
-            return ends
-    raise InputError("TF-QAT-02", f"range {ends.tolist()} of tensor {name!r}",
-                     expected=f"{shape[0]} finite numbers: a low and a high end with 0 between, or the largest "
-                              "magnitude of each channel",
-                     fix="measure the ranges of this model on clips that are not all silent")

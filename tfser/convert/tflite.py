@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from tfser.convert.calibrate import tensor_ranges, with_ranges
-from tfser.convert.canonical import canonicalise, operator_name, parse, schema
+from tfser.convert.canonical import canonicalise, layer_of, operator_name, parse, schema
 from tfser.convert.export_form import export_form
+from tfser.convert.operator_form import INPUT, round_kernels
+from tfser.convert.ranges import Ranges, range_of, require_all_known
 from tfser.errors import CheckFailed, InputError, ToolError
 from tfser.keras import keras, native_chatter_off, quantize_file, tf
 from tfser.models.hrf import HighRankFactorization
@@ -30,6 +32,9 @@ OPERATOR_OF_LAYER: dict[str, tuple[type, ...]] = {
 }
 # Operators that the layers of the backbones make in any number, or none where they are fused.
 UNCOUNTED = ("ADD", "SUB", "MUL", "MEAN", "RESHAPE", "TRANSPOSE", "LOGISTIC", "TANH", "RELU", "RELU6")
+
+# Their results have the scale of what they read, or one that TensorFlow Lite prescribes.
+_WITHOUT_RANGE = ("RESHAPE", "TRANSPOSE", "SOFTMAX", "LOGISTIC", "TANH")
 
 INT8, INT16 = "int8", "int16"
 # Types that a file's tensors may have: activations, weights, biases, shapes and axes.
@@ -98,20 +103,42 @@ def to_float(model: keras.Model) -> bytes:
     return canonicalise(_converted(exported, _converter(exported).convert), _names(exported))
 
 
-def quantised_to_int8(quantised: keras.Model, model: keras.Model) -> bytes:
-    """As :func:`to_int8`, with the weights and the ranges of a quantised form of ``model``.
+def tuned_to_int8(form: keras.Model, ranges: Ranges, model: keras.Model) -> bytes:
+    """As :func:`to_int8`, with the weights and the ranges that were tuned.
 
     Parameters
     ----------
-    quantised : keras.Model
-        Of :func:`tfser.convert.quantised_form.quantised_form`, as it was made or tuned since.
+    form : keras.Model
+        :func:`tfser.convert.operator_form.operator_form` of ``model`` with the tuned weights; its kernels are
+        rounded here.
+    ranges : Ranges
+        Of the tensors and the kernels of the quantised form; those of kernels may be missing.
     model : keras.Model
-        The merged model that it is a form of, which says what operators there must be.
+        The merged model, which says what operators there must be.
+
+    Raises
+    ------
+    InputError
+        A range is missing, is none, or is of nothing in the model.
     """
-    converter = _converter(quantised)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    return _checked(_converted(quantised, converter.convert), export_form(model))
+    kernels = round_kernels(form, ranges)
+    content = _converted(form, _converter(form).convert)
+    found = _known_ranges(content, form, ranges)
+    require_all_known(ranges, {*kernels, *(name for name, _ in found.values())})
+    stamped = with_ranges(content, {index: (float(low), float(high)) for index, (_, (low, high)) in found.items()})
+    return _checked(_converted(form, lambda: _quantised(stamped)), export_form(model))
+
+
+def _known_ranges(content: bytes, form: keras.Model, ranges: Ranges) -> dict[int, tuple[str, np.ndarray]]:
+    """Whose range each activation of a float file has, and the range, by the tensor's index."""
+    parsed = parse(content)
+    graph, layers = parsed.subgraphs[0], [layer.name for layer in form.layers]
+    names = {int(index): INPUT for index in graph.inputs}
+    for operator in graph.operators:
+        if operator_name(parsed, operator) not in _WITHOUT_RANGE:
+            index = int(operator.outputs[0])
+            names[index] = layers[-1] if index in graph.outputs else layer_of(_name(graph.tensors[index]), layers)
+    return {index: (name, range_of(ranges, name)) for index, name in names.items()}
 
 
 def _checked(content: bytes, exported: keras.Model, activations: str = INT8) -> bytes:
@@ -148,9 +175,12 @@ def _int8_file(exported: keras.Model, calibration: np.ndarray, percentile: float
     """As TensorFlow's quantiser leaves it."""
     def convert() -> bytes:
         content = _converter(exported).convert()
-        ranged = with_ranges(content, tensor_ranges(content, calibration, percentile))
-        return quantize_file(ranged, input_data_type=tf.int8, output_data_type=tf.int8)
+        return _quantised(with_ranges(content, tensor_ranges(content, calibration, percentile)))
     return _converted(exported, convert)
+
+
+def _quantised(ranged: bytes) -> bytes:
+    return quantize_file(ranged, input_data_type=tf.int8, output_data_type=tf.int8)
 
 
 def _converted(model: keras.Model, convert: Callable[[], bytes]) -> bytes:

@@ -47,7 +47,7 @@ class Builder:
         return keras.layers.Dropout(self.spec.dropout, name=name)(x) if self.spec.dropout else x
 
     def norm(self, x: Any, name: str) -> Any:
-        """BatchNorm, which folds away or becomes MUL and ADD, or LayerNorm in nine operators."""
+        """BatchNorm, which folds away or becomes one operator, or LayerNorm in nine."""
         if self.spec.norm == "batch":
             return keras.layers.BatchNormalization(name=name)(x)
         return layer_norm(x, name)

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from tfser.keras import keras, tf
+from tfser.models.kernel_grid import STEPS as KERNEL_STEPS
 
 # isort: split
 import tensorflow_model_optimization as tfmot  # after tfser.keras, which chooses the Keras that it needs
 
-KERNEL_STEPS = 127.0
 _TINY = float(np.finfo(np.float32).tiny)  # the step of a channel of zeros
 
 
@@ -90,6 +90,7 @@ class ChannelRange(LearnedRange):
 
     ``axis`` is that of the channels. A range is at most what the channel's weights span: the converter
     finds it again in the rounded weights, which are constants to it, and a wider one it could not find.
+    The same in NumPy: :func:`tfser.models.kernel_grid.on_grid`.
     """
 
     def __init__(self, axis: int = -1) -> None:
@@ -110,6 +111,20 @@ class ChannelRange(LearnedRange):
 
     def get_config(self) -> dict[str, Any]:
         return {"axis": self.axis}
+
+
+class Span(tfmot.quantization.keras.quantizers.Quantizer):
+    """255 steps over what a constant's values span, and 0: the range that the converter gives it."""
+
+    def build(self, tensor_shape: Any, name: str, layer: keras.layers.Layer) -> dict[str, Any]:
+        return {}
+
+    def __call__(self, inputs: Any, training: bool, weights: dict[str, Any], **kwargs: Any) -> Any:
+        low, high = tf.minimum(tf.reduce_min(inputs), 0.0), tf.maximum(tf.reduce_max(inputs), 0.0)
+        return tf.quantization.fake_quant_with_min_max_vars(inputs, tf.stop_gradient(low), tf.stop_gradient(high))
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
 
 
 def _rounded(x: Any) -> Any:
