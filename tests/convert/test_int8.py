@@ -14,7 +14,9 @@ from random_models import LABELS, clips, every_layer, randomise, spec_of
 from tflite_builder import fb, unpack
 
 from tfser.convert.canonical import operator_name
-from tfser.convert.tflite import OPERATOR_OF_LAYER, UNCOUNTED, operator_counts, to_int8
+from tfser.convert.operator_form import operator_form
+from tfser.convert.quantised_form import measured_tensors
+from tfser.convert.tflite import OPERATOR_OF_LAYER, UNCOUNTED, operator_counts, to_int8, tuned_to_int8
 from tfser.errors import CheckFailed, InputError, ToolError
 from tfser.keras import keras, tf
 from tfser.models.build import build_model
@@ -45,10 +47,10 @@ OPERATORS = {
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
 def backbone(request) -> SimpleNamespace:
-    """A small backbone with random weights: ``arch``, ``content`` of its file, ``inputs`` for it."""
+    """A small backbone with random weights: ``arch``, ``model``, ``content`` of its file, ``inputs`` for it."""
     model = randomise(build_model(spec_of(request.param)))
     inputs = np.random.default_rng(0).integers(-128, 128, (16, *model.input_shape[1:]), dtype=np.int8)
-    return SimpleNamespace(arch=request.param, content=to_int8(model, clips(model, 8)), inputs=inputs)
+    return SimpleNamespace(arch=request.param, model=model, content=to_int8(model, clips(model, 8)), inputs=inputs)
 
 
 # --- backbones -------------------------------------------------------------------------------------------------
@@ -66,6 +68,17 @@ def test_one_layer_one_operator(backbone):
     assert {name: counts[name] for name in OPERATORS[backbone.arch]} == OPERATORS[backbone.arch]
     assert set(counts) - set(OPERATORS[backbone.arch]) <= {"ADD", "RESHAPE", "TRANSPOSE"} | (
         {"MUL"} if backbone.arch == "conformer" else set())
+
+
+def test_known_ranges_give_the_same_operators_and_scales(backbone):
+    form = operator_form(backbone.model)
+    ranges = {name: np.array([-2.0, 3.1], np.float32) for name in measured_tensors(form)}
+    graph = unpack(tuned_to_int8(form, ranges, backbone.model))
+    assert operator_counts(graph) == operator_counts(unpack(backbone.content))
+    scales = {tensor.name.decode(): tensor.quantization.scale for tensor in graph.subgraphs[0].tensors if tensor.name}
+    known = ranges.keys() & scales.keys()
+    assert len(known) >= len(ranges) - 2  # the input and the logits have other names
+    assert all(scales[name] == pytest.approx([5.1 / 255]) for name in known)
 
 
 def test_it_fits_in_flash(backbone):

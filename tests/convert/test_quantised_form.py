@@ -138,17 +138,6 @@ def test_every_operator_of_a_backbone_has_its_quantiser(arch):
     assert set(kinds) - own <= {"InputLayer", "Activation", "Softmax", "Reshape", "SplitHeads", "MergeHeads"}
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
-def test_a_backbones_file_has_the_operators_of_calibration_and_computes_what_the_form_does(arch):
-    model = randomise(build_model(spec_of(arch)))
-    x, form = clips(model, 4), operator_form(model)
-    ranges = extremes(form, x)
-    expected = quantised_form(form, ranges)(x, training=False).numpy()
-    content = tuned_to_int8(form, ranges, model)
-    assert operator_counts(parse(content)) == operator_counts(parse(to_int8(model, x)))
-    assert rmse(micro_logits(content, x), expected) < ROUNDING_SHARE * expected.std()
-
-
 def test_a_narrowed_range_is_the_range_of_the_file(small):
     """A check that the file's ranges come from the quantisers: the logits saturate where one says so."""
     model, x, form = small

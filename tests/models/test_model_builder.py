@@ -106,7 +106,8 @@ def test_an_activation_brings_its_own_layer_and_no_other(activation):
 @pytest.mark.parametrize(("norm", "activation"), VARIANTS)
 def test_every_operator_has_an_int8_kernel(norm, activation):
     operators = operator_counts(parse(converted(norm, activation)))
-    assert len(operators) > 10
+    assert set(operators) >= {"ADD", "BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", "LOGISTIC", "MEAN", "MUL",
+                              "RESHAPE", "SOFTMAX", "TRANSPOSE"}
     assert {name for name in operators if name not in KERNELS or "int8" not in KERNELS[name].types} == set()
 
 
