@@ -98,7 +98,7 @@ def _float_row(name: str, run: Document) -> Sequence[str]:
 def _int8_row(name: str, run: Document) -> Sequence[str]:
     int8 = run["int8"]
     wf1, uar = int8["test"]["wf1"], int8["test"]["uar"]
-    return (name, f"{wf1['mean']:.3f}", f"{wf1['drop']['mean']:+.4f}", _bounds(wf1["drop"], "+.4f"),
+    return (name, f"{wf1['mean']:.3f}", f"{wf1['drop']['mean']:+.4f}", tables.interval(wf1["drop"], "+.4f"),
             f"{uar['drop']['mean']:+.4f}", f"{int8['same_label']:.2%} of {int8['utterances']:,}",
             f"{min(int8['same_label_of_parts']):.2%}")
 
@@ -109,7 +109,7 @@ def _pooled(name: str, run: Document) -> str:
     recall = score_intervals(pooled)["recall"]
     seeds = len({part["seed"] for part in run["parts"]})
     rows = [(label, str(pooled["classes"][label]["support"] // seeds), _number(pooled["classes"][label]["recall"]),
-             _bounds(recall[label])) for label in pooled["labels"]]
+             tables.interval(recall[label], ".3f")) for label in pooled["labels"]]
     return (f"{name}, all {len(pooled['speakers'])} speakers, each tested once a seed; their UAR runs from "
             f"{spread['uar_min']:.3f} to {spread['uar_max']:.3f}:\n\n"
             + tables.table(("label", "recordings", "recall", "95 % interval over speakers"), rows))
@@ -137,10 +137,6 @@ def _commands(lines: Iterable[str]) -> str:
 
 def _between(interval: Interval) -> str:
     return "–" if interval.low is None else f"{interval.low:.3f} to {interval.high:.3f}"
-
-
-def _bounds(found: Document, form: str = ".3f") -> str:
-    return "–" if found["low"] is None else f"{found['low']:{form}} to {found['high']:{form}}"
 
 
 def _deviation(values: Sequence[float]) -> str:

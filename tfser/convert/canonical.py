@@ -92,7 +92,7 @@ def _activation_names(model: Any, graph: Any, rank: dict[str, int]) -> dict[int,
     for operator in reversed(graph.operators):  # the last tensor of a layer is its output
         for index in operator.outputs:
             if index not in names:
-                layer = _layer_of(graph.tensors[index].name.decode(), rank)
+                layer = layer_of(graph.tensors[index].name.decode(), rank)
                 names[index] = f"{layer}/{operator_name(model, operator).lower()}" if layer in complete else layer
                 complete.add(layer)
     return names
@@ -111,12 +111,11 @@ def _weight_names(model: Any, graph: Any, rank: dict[str, int], activations: dic
     return names
 
 
-def layer_of(converter_name: str, layers: Sequence[str]) -> str:
-    """The last of the layers that a tensor's name mentions as the converter left it; without one, that name."""
-    return _layer_of(converter_name, {name: index for index, name in enumerate(layers)})
+def layer_of(converter_name: str, rank: dict[str, int]) -> str:
+    """The last layer that a tensor's name mentions as the converter left it; without one, that name.
 
-
-def _layer_of(converter_name: str, rank: dict[str, int]) -> str:
+    ``rank`` is the place of each layer in the model, by its name.
+    """
     return (_layers_in(converter_name, rank) or [converter_name])[-1]
 
 

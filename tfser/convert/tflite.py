@@ -132,12 +132,13 @@ def tuned_to_int8(form: keras.Model, ranges: Ranges, model: keras.Model) -> byte
 def _known_ranges(content: bytes, form: keras.Model, ranges: Ranges) -> dict[int, tuple[str, np.ndarray]]:
     """Whose range each activation of a float file has, and the range, by the tensor's index."""
     parsed = parse(content)
-    graph, layers = parsed.subgraphs[0], [layer.name for layer in form.layers]
+    graph, layers = parsed.subgraphs[0], _names(form)
+    rank = {name: place for place, name in enumerate(layers)}
     names = {int(index): INPUT for index in graph.inputs}
     for operator in graph.operators:
         if operator_name(parsed, operator) not in _WITHOUT_RANGE:
             index = int(operator.outputs[0])
-            names[index] = layers[-1] if index in graph.outputs else layer_of(_name(graph.tensors[index]), layers)
+            names[index] = layers[-1] if index in graph.outputs else layer_of(_name(graph.tensors[index]), rank)
     return {index: (name, range_of(ranges, name)) for index, name in names.items()}
 
 
