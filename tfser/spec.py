@@ -139,6 +139,9 @@ class TrainSpec:
     temperature: float = _setting(2.0, "Softens the probabilities of teachers and student.", 0, 100, open=True)
     feature_weight: float = _setting(
         0.0, "Weight of the cosine distance between the teachers' mean over time and the student's.", 0, 100)
+    hint_weight: float = _setting(0.5, "Weight of the hints' probabilities against the labels.", 0, 1)
+    hint_vector_weight: float = _setting(
+        2.0, "Weight of the cosine distance between the hints' vectors and the mean over time.", 0, 100)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ from tfser.errors import InputError
 from tfser.files import canonical_json, write_atomic
 from tfser.report.card import CARD_JSON
 from tfser.spec import FeatureSpec
+from tfser.training.hints import FOLD_FILE
 from tfser.training.study import locked
 from tfser.training.sweep import run_tasks
 from tfser.training.workers import local_pool
@@ -60,6 +61,8 @@ Part = tuple[int, int]
               help="Trainings at once, each on one thread.")
 @click.option("--teachers", type=click.Path(path_type=Path), metavar="DIR",
               help="Teachers: those of the same fold that an earlier run of this tool left in DIR, all seeds.")
+@click.option("--hints", type=click.Path(path_type=Path), metavar="DIR",
+              help="Hints: those of the same fold that tools/hints.py left in DIR.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the parts and summary.json.")
 def main(seeds: int, jobs: int, out: Path, **options: Any) -> int:
     warn_of_overlap(options)
@@ -120,7 +123,9 @@ def run_part(options: dict[str, Any], out: Path, fold: int, seed: int) -> dict[s
     corpus, data = _data(options["corpus"], options["root"], features_of(options))
     folder = out / f"fold{fold}-seed{seed}"
     begun = any((folder / name).is_file() for name in (STATE, METRICS))
-    training = training_of(options, corpus, fold=fold, seed=seed, teachers=_teachers(options["teachers"], fold))
+    hints = options["hints"] and options["hints"] / FOLD_FILE.format(fold)
+    training = training_of(options, corpus, fold=fold, seed=seed, teachers=_teachers(options["teachers"], fold),
+                           hints=hints)
     heard = hear_variants(data, corpus, training)
     checkpoint = train_into(folder, training, heard, resume=begun, on_epoch=lambda entry: None)
     if spec := tuning_of(options, seed=seed):
@@ -158,8 +163,9 @@ def _data(name: str, root: Path, features: FeatureSpec) -> tuple[Any, Any]:
 
 def commands_of(options: dict[str, Any], seeds: int, out: Path) -> list[str]:
     """The commands that made its teachers and what it begins with, as far as they left them, and its own."""
-    start, teachers = options.get("init"), options.get("teachers")
-    earlier = [start and start.with_name(CARD_JSON), teachers and teachers / SUMMARY]
+    start = options.get("init")
+    earlier = [start and start.with_name(CARD_JSON),
+               *(options[name] / SUMMARY for name in ("hints", "teachers") if options.get(name))]
     found = [command for path in earlier if path and path.is_file()
              for command in json.loads(path.read_bytes())["commands"] or ()]
     return [*dict.fromkeys(found), command_of(options, seeds, out)]

@@ -137,6 +137,14 @@ def test_a_teacher_hands_on_its_terms():
     assert "teachers: cremad (SHA-256 `121212121212`)" in text
 
 
+def test_hints_name_their_source():
+    hints = {"sha256": "ab" * 32, "source": "an encoder of 1,000 hours", "corpus": "emodb", "heard": ["08"],
+             "fingerprint": "x", "parents": {}}
+    assert "- hints: an encoder of 1,000 hours: emodb (SHA-256 `abababababab`)" in text_of(
+        checkpoint_of("emodb", {"hints": hints})).splitlines()
+    assert "- hints:" not in text_of(checkpoint_of("emodb"))
+
+
 def test_overlapping_speakers_and_unknown_terms_are_loud():
     text = text_of(checkpoint_of("csv", speaker_disjoint=False))
     assert "> **Terms of the training data not known here" in text

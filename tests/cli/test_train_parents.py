@@ -42,6 +42,9 @@ def test_a_teacher_and_a_start(tfser, train_arguments, run_folder, tmp_path):
     (["--teacher-weight", "0.5"], "TF-TEACH-07"),
     (["--teacher", "RUN", "--teacher-weight", "1.5"], "TF-USE-01"),
     (["--teacher", "RUN", "--temperature", "0"], "TF-USE-01"),
+    (["--hints", "missing.npz"], "TF-CKPT-01"),
+    (["--hints", "RUN"], "TF-CKPT-03"),
+    (["--hint-vector-weight", "1"], "TF-TEACH-07"),
     (["--precision", "float16"], "TF-USE-01"),
 ])
 def test_bad_input(tfser, train_arguments, run_folder, tmp_path, extra, code):

@@ -15,7 +15,11 @@ from tiny_corpus import make_corpus
 import tools.crossvalidate
 import tools.ship
 from tfser.cli.main import main
+from tfser.corpora import load_corpus
+from tfser.corpora.splits import make_split
+from tfser.files import sha256
 from tfser.models.checkpoint import load_checkpoint, save_checkpoint
+from tfser.training.hints import FOLD_FILE, save_hints
 from tfser.training.metrics import score
 from tfser.training.study import locked
 from tools.crossvalidate import command_of, commands_of, summarise
@@ -28,7 +32,8 @@ OPTIONS = ("--arch", "convtransformer", "--corpus", "emodb", "--folds", "3", "--
 
 
 def crossvalidate(root: Path, out: Path) -> dict:
-    command = [sys.executable, ROOT / "tools" / "crossvalidate.py", *OPTIONS, "--root", root, "--out", out]
+    command = [sys.executable, ROOT / "tools" / "crossvalidate.py", *OPTIONS, "--root", root, "--out", out,
+               "--hints", root.with_name("hints")]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
@@ -39,6 +44,12 @@ def finished(tmp_path_factory) -> tuple[Path, Path, dict]:
     """The corpus, the folder of a run, and its summary."""
     folder = tmp_path_factory.mktemp("crossvalidation")
     root = make_corpus(folder / "corpus", speakers=("03", "08", "10"), takes=2)
+    corpus = load_corpus("emodb", root)
+    for fold in range(3):
+        split, k = make_split(corpus, folds=3, fold=fold), len(corpus.labels)
+        ids = np.array([name for name, role in split.roles.items() if role == "train"])
+        save_hints(folder / "hints" / FOLD_FILE.format(fold), corpus.labels, ids, np.full((len(ids), k), 1 / k),
+                   np.eye(len(ids)), source="nothing known", split=split)
     return root, folder / "runs", crossvalidate(root, folder / "runs")
 
 
@@ -57,6 +68,10 @@ def test_parts_are_trained_once_and_summarised(finished):
     assert summary["int8"]["test"]["wf1"]["drop"]["mean"] == pytest.approx(
         np.mean([part["float"]["wf1"] - part["int8"]["wf1"] for part in int8]))
     assert summary["parameters"]["deployed"] < summary["parameters"]["trained"]
+    assert summary["options"]["hints"] == "hints" and "--hints hints" in summary["commands"][-1]
+    for fold in range(3):
+        parents = load_checkpoint(out / f"fold{fold}-seed0" / "checkpoint.npz")[0].parents
+        assert parents["hints"]["sha256"] == sha256(root.with_name("hints") / f"fold{fold}.npz")
     assert str(out) not in json.dumps(summary)
     (command,) = summary["commands"]
     assert command.startswith(
@@ -72,10 +87,12 @@ def test_parts_are_trained_once_and_summarised(finished):
 def test_the_commands_of_parents_come_first_and_once(tmp_path):
     (tmp_path / "card.json").write_text(json.dumps({"commands": ["tfser train"]}))
     (tmp_path / "summary.json").write_text(json.dumps({"commands": ["tfser train", "taught"]}))
-    options = {"init": tmp_path / "checkpoint.npz", "teachers": tmp_path}
+    (tmp_path / "hints").mkdir()
+    (tmp_path / "hints" / "summary.json").write_text(json.dumps({"commands": ["python tools/hints.py"]}))
+    options = {"init": tmp_path / "checkpoint.npz", "teachers": tmp_path, "hints": tmp_path / "hints"}
     *earlier, own = commands_of(options, 1, Path("runs/mine"))
-    assert earlier == ["tfser train", "taught"]
-    assert own == (f"python tools/crossvalidate.py --init checkpoint.npz --root ROOT --seeds 1 "
+    assert earlier == ["tfser train", "python tools/hints.py", "taught"]
+    assert own == (f"python tools/crossvalidate.py --hints hints --init checkpoint.npz --root ROOT --seeds 1 "
                    f"--teachers {tmp_path.name} --out runs/mine")
     assert str(tmp_path) not in json.dumps([own, summarise({(0, 0): {}}, options)])
     assert commands_of({"init": None, "teachers": tmp_path / "none"}, 1, Path("x"))[0].startswith("python")

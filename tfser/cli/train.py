@@ -95,6 +95,8 @@ def training_options(function: Any) -> Any:
               help="Seed of weights, order, augmentation and dropout.")
 @click.option("--teacher", "teachers", type=click.Path(path_type=Path), multiple=True, metavar="CHECKPOINT",
               help="Learn from this model's probabilities too; several times for the mean of several.")
+@click.option("--hints", type=click.Path(path_type=Path), metavar="FILE",
+              help="Learn what is known of each recording beside its label, such as what tools/hints.py finds.")
 @qat_options
 @click.option("--out", type=click.Path(path_type=Path),
               help="Folder for the result.  [default: runs/CORPUS-ARCH-SIZE-foldFOLD-seedSEED]")
@@ -131,7 +133,7 @@ def _train(options: dict[str, Any], out: Path, resume: bool) -> Checkpoint:
     warn_of_overlap(options)
     corpus = load_corpus(options["corpus"], options["root"])
     training = training_of(options, corpus, fold=options["fold"], seed=options["seed"],
-                           teachers=options["teachers"])
+                           teachers=options["teachers"], hints=options["hints"])
     if shared := shared_texts(corpus, training.split):
         log.print(f"{len(shared)} sentences are in training and in the test", markup=False)
     if untrained := untrained_labels(corpus, training.split):
@@ -221,7 +223,8 @@ def _variants(corpus: Corpus, training: Training) -> FeatureSet:
 
 
 def training_of(
-    options: dict[str, Any], corpus: Corpus, *, fold: int, seed: int, teachers: Sequence[Path] = ()
+    options: dict[str, Any], corpus: Corpus, *, fold: int, seed: int, teachers: Sequence[Path] = (),
+    hints: Path | None = None,
 ) -> Training:
     """What the ``TRAINING_OPTIONS`` ask for; raises ``InputError`` for what cannot be built or split."""
     from tfser.corpora.splits import make_split
@@ -239,11 +242,10 @@ def training_of(
                       dropout=defaults.DROPOUT if options["dropout"] is None else options["dropout"],
                       activation=options["activation"] or defaults.ACTIVATION)
     check_model_spec(model)
-    if not teachers:
-        _refuse_teaching(options)
+    _refuse_unused(options, teachers, hints)
     recipe = recipe_of(options, defaults.RECIPE, seed=seed)
     recipe = dataclasses.replace(recipe, precision=resolve(options["precision"]))
-    return Training(model, features, recipe, split, read_lineage(teachers, options["init"]))
+    return Training(model, features, recipe, split, read_lineage(teachers, options["init"], hints))
 
 
 def features_of(options: Mapping[str, Any]) -> FeatureSpec:
@@ -254,11 +256,14 @@ def features_of(options: Mapping[str, Any]) -> FeatureSpec:
     return lasting(feature_spec_for(options["arch"]), options["clip_s"])
 
 
-def _refuse_teaching(options: dict[str, Any]) -> None:
-    """Options about teachers that would do nothing."""
-    if given := [name for name in ("teacher_weight", "temperature", "feature_weight") if options[name] is not None]:
-        raise InputError("TF-TEACH-07", f"--{given[0].replace('_', '-')} without a teacher", expected="--teacher",
-                         fix="name a teacher, or leave the option out")
+def _refuse_unused(options: dict[str, Any], teachers: Sequence[Path], hints: Path | None) -> None:
+    """Options about teachers or hints that would do nothing without them."""
+    about = {"--teacher": () if teachers else ("teacher_weight", "temperature", "feature_weight"),
+             "--hints": () if hints else ("hint_weight", "hint_vector_weight")}
+    for needed, names in about.items():
+        if given := [name for name in names if options[name] is not None]:
+            raise InputError("TF-TEACH-07", f"--{given[0].replace('_', '-')} without {needed}", expected=needed,
+                             fix=f"give {needed}, or leave the option out")
 
 
 def _hrf(options: dict[str, Any]) -> HrfSpec | None:

@@ -10,7 +10,7 @@ from tfser.models.checkpoint import Checkpoint
 from tfser.spec import TuneSpec
 
 #: Stand for paths, of which a card names none.
-ROOT, PARENT, OUT = "ROOT", "CHECKPOINT", "OUT"
+ROOT, PARENT, HINTS, OUT = "ROOT", "CHECKPOINT", "HINTS", "OUT"
 #: Of the recipe, what is given whatever it is: the seed, and what would depend on the machine.
 _ALWAYS = ("seed", "precision")
 
@@ -53,4 +53,5 @@ def training_command(checkpoint: Checkpoint, *, tuning: TuneSpec | None = None) 
     words += ["--qat", "--qat-steps", str(tuning.steps)] if tuning else []
     words += ["--teacher", PARENT] * len(checkpoint.parents.get("teachers", ()))
     words += ["--init", PARENT] * ("start" in checkpoint.parents)
+    words += ["--hints", HINTS] * ("hints" in checkpoint.parents)
     return shlex.join([*words, "--out", OUT])

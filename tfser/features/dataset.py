@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,8 +46,6 @@ class FeatureSet:
 def corpus_features(corpus: Corpus, spec: FeatureSpec, versions: Versions | None = None) -> FeatureSet:
     """Read every utterance of a corpus and hear it in windows, as ``tfser predict`` does.
 
-    A file with several utterances is decoded once, wherever they stand in the corpus.
-
     Parameters
     ----------
     versions : callable, optional
@@ -58,17 +56,9 @@ def corpus_features(corpus: Corpus, spec: FeatureSpec, versions: Versions | None
     InputError
         A recording cannot be read (see ``read_audio``), or all are silent.
     """
-    by_file: dict[Path, list[int]] = {}
-    for index, utterance in enumerate(corpus.utterances):
-        by_file.setdefault(utterance.path, []).append(index)
-    heard: dict[int, np.ndarray] = {}
-    for path, indices in by_file.items():
-        recording = read_audio(path, spec.sample_rate_hz)
-        for index in indices:
-            y = segment(recording, corpus.utterances[index], spec.sample_rate_hz)
-            if not is_silent(y):
-                heard[index] = np.concatenate([heard_features(version, spec) for version in
-                                               (versions(y, corpus.utterances[index].id) if versions else (y,))])
+    heard = {index: np.concatenate([heard_features(version, spec) for version in
+                                    (versions(y, corpus.utterances[index].id) if versions else (y,))])
+             for index, y in heard_utterances(corpus, spec.sample_rate_hz)}
     skipped = tuple(utterance.id for index, utterance in enumerate(corpus.utterances) if index not in heard)
     if not heard:
         raise InputError("TF-FEAT-11", f"{corpus.name} with {len(skipped)} recordings, all silent",
@@ -84,6 +74,23 @@ def corpus_features(corpus: Corpus, spec: FeatureSpec, versions: Versions | None
         groups=np.array([utterance.group or utterance.id for utterance in kept]),
         skipped=skipped,
     )
+
+
+def heard_utterances(corpus: Corpus, sample_rate_hz: int) -> Iterator[tuple[int, np.ndarray]]:
+    """The utterances in which something is heard: place in the corpus, and samples [shape=(samples,)].
+
+    A file with several utterances is decoded once, wherever they stand in the corpus. Raises ``InputError`` for a
+    recording that cannot be read: see ``read_audio``.
+    """
+    by_file: dict[Path, list[int]] = {}
+    for index, utterance in enumerate(corpus.utterances):
+        by_file.setdefault(utterance.path, []).append(index)
+    for path, indices in by_file.items():
+        recording = read_audio(path, sample_rate_hz)
+        for index in indices:
+            y = segment(recording, corpus.utterances[index], sample_rate_hz)
+            if not is_silent(y):
+                yield index, y
 
 
 def segment(y: np.ndarray, utterance: Utterance, sample_rate_hz: int) -> np.ndarray:

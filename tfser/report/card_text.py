@@ -70,6 +70,7 @@ def _training(facts: Document) -> str:
     return _section("Training", _facts({
         "recipe": _settings(recipe) if recipe else UNKNOWN,
         "teachers": "; ".join(teachers) or "none",
+        **({"hints": f"{hints['source']}: {_parent(hints)}"} if (hints := parents.get("hints")) else {}),
         "initial weights": _parent(parents["start"]) if "start" in parents else "random",
         "int8 weights": f"tuned after the merge, quantisation in the loop: {_settings(tuned)}" if tuned
         else "quantised after training",

@@ -17,6 +17,7 @@ def augment(
     x : np.ndarray [shape=(n, frames, bands)], float32
         Normalised features, in which 0 is each band's mean.
     labels_onehot : np.ndarray [shape=(n, classes)]
+        Or whatever else is learnt of a clip, [shape=(n, k)].
     rng : np.random.Generator
         The only source of randomness: an equal generator gives equal results.
 

@@ -26,7 +26,7 @@ class Clips:
     ``x`` [shape=(windows, frames, mel_bands)] float32 is normalised; ``owner`` [shape=(windows,)] int, ascending, is
     the index of each window's utterance, of which every one has some. Of the utterances: ``labels``, ``speakers``
     [shape=(n,)]; ``groups`` [shape=(n,)] str names what is voted on as one, such as a participant; ``None`` for no
-    vote.
+    vote. ``hints`` [shape=(n, labels + k)], where there are any: see ``tfser.training.hints``.
     """
 
     x: np.ndarray
@@ -34,6 +34,7 @@ class Clips:
     labels: np.ndarray
     speakers: np.ndarray
     groups: np.ndarray | None = None
+    hints: np.ndarray | None = None
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """The index in ``x`` of a random window of each utterance, [shape=(n,)]."""

@@ -1,4 +1,4 @@
-"""Large to small: a student learns its labels, its teachers' probabilities, and how they see a clip."""
+"""Large to small: a student learns its labels, its teachers' probabilities, and how they or its hints see a clip."""
 
 from __future__ import annotations
 
@@ -21,10 +21,14 @@ POOLED = "head/mean"
 
 @dataclass(frozen=True, eq=False)
 class Teaching:
-    """Who teaches: checkpoints, and the fitted features in which the student hears its clips."""
+    """Who teaches: checkpoints, and the fitted features in which the student hears its clips.
+
+    ``hint_width`` numbers, the vector of a clip's hints, follow the labels that the student learns.
+    """
 
     teachers: tuple[Parent, ...]
     features: FeatureSpec
+    hint_width: int = 0
 
 
 class Objective(Protocol):
@@ -37,7 +41,7 @@ class Objective(Protocol):
     projections: list[Any]
 
     def __call__(self, x: Any, y: Any) -> Any:
-        """The loss of a batch ``x`` [shape=(n, frames, mel_bands)] with labels ``y`` [shape=(n, classes)]."""
+        """The loss of a batch ``x`` [shape=(n, frames, mel_bands)] with ``y`` [shape=(n, classes + hint_width)]."""
 
 
 class LabelLoss:
@@ -54,14 +58,15 @@ class LabelLoss:
 
 
 class Distillation:
-    """The loss of a student with teachers.
+    """The loss of a student with teachers, with hints, or with both.
 
-    ``(1 - a) L + a T^2 H(q, softmax(z / T)) + f (1 - cos(W v, u))``, where ``L`` is the loss of the labels,
-    ``q`` the mean of the teachers' ``softmax(z' / T)``, ``H`` the cross-entropy, ``v`` and ``u`` the means over
-    time of student and teacher, and ``a``, ``T``, ``f`` are ``teacher_weight``, ``temperature`` and
-    ``feature_weight``. ``W`` is learnt where the widths differ and left behind after training; with several
-    teachers the last term is their mean. Teachers hear the student's augmented clips, normalised with
-    their own bands, and do not change.
+    ``(1 - a) L + a T^2 H(q, softmax(z / T)) + f (1 - cos(W v, u)) + g (1 - cos(A v + b, h))``, where ``L`` is the
+    loss of the labels, ``q`` the mean of the teachers' ``softmax(z' / T)``, ``H`` the cross-entropy, ``v`` and ``u``
+    the means over time of student and teacher, ``h`` the vectors of the hints, and ``a``, ``T``, ``f``, ``g`` are
+    ``teacher_weight``, ``temperature``, ``feature_weight`` and ``hint_vector_weight``; without teachers ``a`` and
+    ``f`` are 0, without hints ``g`` is. ``W`` is learnt where the widths differ, ``A`` and ``b`` always, and they
+    are left behind after training; with several teachers the third term is their mean. Teachers hear the student's
+    augmented clips, normalised with their own bands, and do not change.
 
     Parameters
     ----------
@@ -84,19 +89,34 @@ class Distillation:
         self._student = _with_pooled(student)
         self._teachers = [_Teacher(parent, teaching.features, recipe.precision) for parent in teaching.teachers]
         widths = [teacher.width for teacher in self._teachers] if recipe.feature_weight else []
-        self._projections = _projections(int(student.get_layer(POOLED).output.shape[-1]), widths)
+        width = int(student.get_layer(POOLED).output.shape[-1])
+        self._projections = _projections(width, widths)
+        self._hint_width = teaching.hint_width if recipe.hint_vector_weight else 0
+        self._classes = int(student.output.shape[-1])
+        self._to_hint = keras.layers.Dense(teaching.hint_width, dtype="float32")
+        self._to_hint.build((None, width))
 
-        #: Kernels [shape=(width, teacher's width)].
-        self.projections = [variable for layer in self._projections for variable in layer.trainable_variables]
+        #: Kernels [shape=(width, teacher's width)]; then kernel and bias for the hints, where they count.
+        self.projections = [variable for layer in (*self._projections, *[self._to_hint] * bool(self._hint_width))
+                            for variable in layer.trainable_variables]
         self.variables = [*student.trainable_variables, *self.projections]
 
     def __call__(self, x: Any, y: Any) -> Any:
-        recipe = self._recipe
-        taught = [teacher(x) for teacher in self._teachers]
         logits, vector = self._student(x, training=True)
+        loss = self._label_loss(y[:, :self._classes], logits)
+        if self._teachers:
+            loss = self._taught(loss, x, logits, vector)
+        if not self._hint_width:
+            return loss
+        distance = 1 - cosine(self._to_hint(vector), y[:, self._classes:])
+        return loss + self._recipe.hint_vector_weight * distance
+
+    def _taught(self, label_loss: Any, x: Any, logits: Any, vector: Any) -> Any:
+        """The terms of labels and teachers."""
+        recipe, taught = self._recipe, [teacher(x) for teacher in self._teachers]
         targets = tf.add_n([tf.nn.softmax(theirs / recipe.temperature) for theirs, _ in taught]) / len(taught)
         soft = tf.nn.softmax_cross_entropy_with_logits(targets, logits / recipe.temperature)
-        loss = (1 - recipe.teacher_weight) * self._label_loss(y, logits) \
+        loss = (1 - recipe.teacher_weight) * label_loss \
             + recipe.teacher_weight * recipe.temperature**2 * tf.reduce_mean(soft)
         if not self._projections:
             return loss

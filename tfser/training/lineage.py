@@ -20,6 +20,7 @@ from tfser.errors import InputError
 from tfser.files import sha256
 from tfser.models.checkpoint import Checkpoint, named_variables, read_checkpoint
 from tfser.spec import FeatureSpec, ModelSpec
+from tfser.training.hints import Hints, read_hints
 
 if TYPE_CHECKING:
     from tfser.keras import keras
@@ -48,22 +49,24 @@ class Parent:
 
 @dataclass(frozen=True)
 class Lineage:
-    """The parents of a training: ``teachers`` that it imitates, the ``start`` of its weights."""
+    """The parents of a training: ``teachers`` that it imitates, the ``start`` of its weights, ``hints``."""
 
     teachers: tuple[Parent, ...] = ()
     start: Parent | None = None
+    hints: Hints | None = None
 
     def record(self) -> dict[str, Any]:
         """As plain JSON types; empty without parents, as in checkpoints that know of none."""
         named = {"teachers": [teacher.record() for teacher in self.teachers],
-                 "start": self.start.record() if self.start else None}
+                 "start": self.start.record() if self.start else None,
+                 "hints": self.hints.record() if self.hints else None}
         return {name: value for name, value in named.items() if value}
 
 
 NO_PARENTS = Lineage()
 
 
-def read_lineage(teachers: Sequence[Path], start: Path | None) -> Lineage:
+def read_lineage(teachers: Sequence[Path], start: Path | None, hints: Path | None = None) -> Lineage:
     """Read the parents' files.
 
     Raises
@@ -71,7 +74,8 @@ def read_lineage(teachers: Sequence[Path], start: Path | None) -> Lineage:
     InputError
         One is missing or damaged.
     """
-    return Lineage(tuple(map(_read_parent, teachers)), _read_parent(start) if start else None)
+    return Lineage(tuple(map(_read_parent, teachers)), _read_parent(start) if start else None,
+                   read_hints(hints) if hints else None)
 
 
 def check_lineage(lineage: Lineage, model: ModelSpec, features: FeatureSpec, split: Split) -> None:
@@ -84,21 +88,21 @@ def check_lineage(lineage: Lineage, model: ModelSpec, features: FeatureSpec, spl
         or is tested, or does not say whom.
     """
     for teacher in lineage.teachers:
-        if teacher.checkpoint.model.labels != model.labels:
-            raise InputError("TF-TEACH-01", f"teacher {str(teacher.path)!r} with labels "
-                             f"{', '.join(teacher.checkpoint.model.labels)}",
-                             expected=f"those of the student: {', '.join(model.labels)}",
-                             fix="choose a teacher of the same labels; --init takes a model of others")
+        _require_same_labels(teacher.path, teacher.checkpoint.model.labels, model.labels)
     parents = (*lineage.teachers, *((lineage.start,) if lineage.start else ()))
     for parent in parents:
         _require_same_features(parent, features)
         for record in (parent.record(), *ancestors(parent.checkpoint.parents)):
             _require_no_leak(parent.path, record, split)
+    if hints := lineage.hints:
+        _require_same_labels(hints.path, hints.labels, model.labels)
+        _require_no_leak(hints.path, hints.record(), split)
 
 
 def ancestors(parents: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The records of ``parents``, as a checkpoint holds them, those of their parents, and so on."""
-    for parent in (*parents.get("teachers", ()), *((parents["start"],) if "start" in parents else ())):
+    others = [parents[name] for name in ("start", "hints") if name in parents]
+    for parent in (*parents.get("teachers", ()), *others):
         yield parent
         yield from ancestors(parent["parents"])
 
@@ -135,6 +139,13 @@ def fitting(model: keras.Model, labels: Sequence[str], parent: Parent) -> dict[s
 def _read_parent(path: Path) -> Parent:
     checkpoint, weights = read_checkpoint(path)
     return Parent(path, sha256(path), checkpoint, weights)
+
+
+def _require_same_labels(path: Path, found: Sequence[str], wanted: Sequence[str]) -> None:
+    if tuple(found) != tuple(wanted):
+        raise InputError("TF-TEACH-01", f"teacher {str(path)!r} with labels {', '.join(found)}",
+                         expected=f"those of the student: {', '.join(wanted)}",
+                         fix="choose a teacher of the same labels; --init takes a model of others")
 
 
 def _require_same_features(parent: Parent, features: FeatureSpec) -> None:

@@ -15,6 +15,7 @@ from tfser.training.augment import augment
 from tfser.training.averaging import WeightAverage
 from tfser.training.data import Clips, class_weights
 from tfser.training.distil import Distillation, LabelLoss, Objective, Teaching
+from tfser.training.hints import targets
 from tfser.training.lineage import NO_PARENTS, Lineage, begin_from
 from tfser.training.precision import scale_variables, scaled, scaled_loss, unscaled
 from tfser.training.schedule import learning_rate
@@ -51,14 +52,15 @@ class Trainer:
             begin_from(self.model, spec.labels, lineage.start)
         self.recipe = recipe
         self._clips = clips
-        self._one_hot = np.eye(len(spec.labels), dtype=np.float32)[clips.labels]
+        self._targets = targets(clips.labels, len(spec.labels), clips.hints, recipe.hint_weight)
         self._batch = min(recipe.batch_size, len(clips.labels))
         self._batches = len(clips.labels) // self._batch
         loss_of = _label_loss(recipe, class_weights(clips.labels, len(spec.labels), recipe.class_balance))
         self.objective: Objective = LabelLoss(self.model, loss_of)
-        if lineage.teachers:
+        if lineage.teachers or lineage.hints:
             assert features is not None
-            self.objective = Distillation(self.model, Teaching(lineage.teachers, features), recipe, loss_of)
+            teaching = Teaching(lineage.teachers, features, self._targets.shape[1] - len(spec.labels))
+            self.objective = Distillation(self.model, teaching, recipe, loss_of)
         self.optimizer = scaled(_adamw(self.objective.variables, recipe), recipe.precision)
         self.result, self._average = self.model, None
         if recipe.average_decay or recipe.precision != "float32":
@@ -87,7 +89,7 @@ class Trainer:
         self._seed_dropout(rng)
         windows = self._clips.draw(np.random.default_rng([self.recipe.seed, epoch, _WINDOWS]))
         order = rng.permutation(len(windows))[: self._batches * self._batch]
-        x, y = augment(self._clips.x[windows[order]], self._one_hot[order], self.recipe, rng)
+        x, y = augment(self._clips.x[windows[order]], self._targets[order], self.recipe, rng)
         losses = []
         for index in range(self._batches):
             part = slice(index * self._batch, (index + 1) * self._batch)

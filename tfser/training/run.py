@@ -125,6 +125,8 @@ def train(training: Training, data: FeatureSet, out: Path, *, resume: bool, on_e
         return _finished(out / CHECKPOINT, identity)
     history, saved = read_state(out / STATE, identity) if resume else ([], None)
     clips = {role: select(data, roles == role, training.features) for role in ROLES if (roles == role).any()}
+    if hints := training.lineage.hints:
+        clips["train"] = dataclasses.replace(clips["train"], hints=hints.of(data.ids[roles == "train"]))
     if training.recipe.waveform_variants:
         if data.variants is None:
             raise ValueError("the recipe has waveform_variants and the data has none")
