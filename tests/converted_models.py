@@ -22,7 +22,7 @@ def converted() -> dict[str, bytes]:
     dynamic = keras.Model(open_batch, keras.layers.Dense(3)(open_batch))
 
     def convert(model, *, quantize: bool, representative: bool, shape=(1, 12, 8)):
-        function = tf.function(model).get_concrete_function(tf.TensorSpec(shape, tf.float32))
+        function = tf.function(model, autograph=False).get_concrete_function(tf.TensorSpec(shape, tf.float32))
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
         if quantize:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

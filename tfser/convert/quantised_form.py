@@ -132,7 +132,7 @@ def extremes(form: keras.Model, x: np.ndarray) -> dict[str, np.ndarray]:
     x : np.ndarray [shape=(n, frames, mel_bands)], float32
     """
     names = measured_tensors(form)
-    probe = tf.function(keras.Model(form.input, [form.get_layer(name).output for name in names]))
+    probe = tf.function(keras.Model(form.input, [form.get_layer(name).output for name in names]), autograph=False)
     ranges = {name: np.zeros(2, np.float32) for name in names}
     for start in range(0, len(x), MEASURED_AT_ONCE):
         for name, value in zip(names, probe(tf.constant(x[start : start + MEASURED_AT_ONCE])), strict=True):

@@ -163,7 +163,8 @@ def operator_counts(parsed: Any) -> Counter[str]:
 def _converter(model: keras.Model) -> Any:
     # Without a fixed batch the graph computes its shapes at run time, in int32.
     signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="features")
-    function = tf.function(lambda features: model(features, training=False), input_signature=[signature])
+    function = tf.function(lambda features: model(features, training=False), input_signature=[signature],
+                           autograph=False)
     # Of a Keras model, the converter would first save every layer with every way to call it: most of its time.
     variables = tf.Module()
     variables.kept = model.variables

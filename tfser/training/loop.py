@@ -115,7 +115,7 @@ class Trainer:
 
 def predictor(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     """A function from normalised features [shape=(n, frames, mel_bands)] to softmax [shape=(n, labels)]."""
-    infer = tf.function(model, input_signature=[tf.TensorSpec(model.input_shape)])
+    infer = tf.function(model, input_signature=[tf.TensorSpec(model.input_shape)], autograph=False)
 
     def probabilities(x: np.ndarray) -> np.ndarray:
         starts = range(0, len(x), PREDICT_BATCH)
@@ -142,7 +142,7 @@ def _label_loss(recipe: TrainSpec, weights: np.ndarray) -> Callable[[Any, Any], 
 
 
 def _compiled_step(objective: Objective, optimizer: Any, average: WeightAverage | None) -> Any:
-    @tf.function
+    @tf.function(autograph=False)  # no control flow to convert; looking takes a tenth of a start
     def step(x: Any, y: Any) -> Any:
         with tf.GradientTape() as tape:
             loss = objective(x, y)

@@ -70,7 +70,7 @@ def _compiled_step(teacher: keras.Model, student: keras.Model, ranges: Sequence[
     groups = [(list(ranges), _adam(spec.range_learning_rate, spec)), (weights, _adam(spec.learning_rate, spec))]
     loss_of = keras.losses.Huber(HUBER_DELTA)
 
-    @tf.function
+    @tf.function(autograph=False)  # no control flow to convert; looking takes a tenth of a start
     def step(x: Any) -> Any:
         wanted = teacher(x, training=False)
         with tf.GradientTape() as tape:
