@@ -55,11 +55,16 @@ def assign(buffers: Mapping[int, Buffer], overlaps: Overlaps, enough: int = 0) -
         if best[0] <= max(bound, enough) or bound > enough > 0:
             break
         order = search.changed(best[1], best[2], best[0], rng)
-        offsets = search.first_fit(order)
+        offsets = search.first_fit(order, best[2], same=common(order, best[1]))
         size = search.end(offsets)
         if size <= best[0]:
             best = size, order, offsets
     return Assignment(best[2], best[0], min(bound, best[0]))
+
+
+def common(order: Sequence[int], other: Sequence[int]) -> int:
+    """How many buffers both orders begin with."""
+    return next((place for place, (one, two) in enumerate(zip(order, other, strict=True)) if one != two), len(order))
 
 
 class _Search:
@@ -69,6 +74,7 @@ class _Search:
         self.life = {i: lifetime(buffer, self.width) for i, buffer in buffers.items()}
         self.neighbours = {i: [j for j in buffers if j != i and self.meet(i, j)] for i in buffers}
         self.pairs = sum(map(len, self.neighbours.values()))
+        self.forbidden = {i: [(j, self.conflicts(i, j)) for j in beside] for i, beside in self.neighbours.items()}
 
     def meet(self, i: int, j: int) -> bool:
         """Whether both are alive at some moment."""
@@ -103,14 +109,14 @@ class _Search:
         result.insert(rng.randrange(len(result) + 1), choice)
         return result
 
-    def first_fit(self, order: Sequence[int]) -> dict[int, int]:
-        """Each buffer at the lowest offset that those before it leave."""
-        offsets: dict[int, int] = {}
-        for i in order:
-            taken = sorted(span for j in self.neighbours[i] if j in offsets
-                           for span in self.forbidden(i, j, offsets[j]))
+    def first_fit(self, order: Sequence[int], known: Mapping[int, int] | None = None, same: int = 0) -> dict[int, int]:
+        """Each buffer at the lowest offset that those before it leave; the first ``same`` are where they are known."""
+        offsets = {i: known[i] for i in order[:same]} if known else {}
+        for i in order[same:]:
+            taken = [(there + first, there + last) for j, spans in self.forbidden[i]
+                     if (there := offsets.get(j)) is not None for first, last in spans]
             alignment, at = self.buffers[i].alignment, 0
-            for first, last in taken:
+            for first, last in sorted(taken):
                 if at < first:
                     break
                 if at <= last:
@@ -118,17 +124,17 @@ class _Search:
             offsets[i] = at
         return offsets
 
-    def forbidden(self, i: int, j: int, at: int) -> list[tuple[int, int]]:
-        """Offsets of ``i`` (inclusive intervals) that conflict with ``j`` at the offset ``at``."""
-        first, last = at - self.buffers[i].size + 1, at + self.buffers[j].size - 1
+    def conflicts(self, i: int, j: int) -> list[tuple[int, int]]:
+        """Distances of ``i`` from ``j`` (inclusive intervals of offset less offset) at which they conflict."""
+        first, last = 1 - self.buffers[i].size, self.buffers[j].size - 1
         new = self.overlaps.get((j, i))
         old = self.overlaps.get((i, j))
-        if new is not None:  # j is dying: its distance from i is at - offset
-            first, last = max(first, at - new.least + 1), min(last, at - new.most - 1)
-            points = [at - distance for distance in new.exact]
-        elif old is not None:  # i is dying: its distance from j is offset - at
-            first, last = max(first, at + old.most + 1), min(last, at + old.least - 1)
-            points = [at + distance for distance in old.exact]
+        if new is not None:  # j is dying: its distance from i is the other way round
+            first, last = max(first, 1 - new.least), min(last, -new.most - 1)
+            points = [-distance for distance in new.exact]
+        elif old is not None:  # i is dying
+            first, last = max(first, old.most + 1), min(last, old.least - 1)
+            points = list(old.exact)
         else:
             points = []
         spans = []

@@ -29,16 +29,15 @@ class HostModel:
             (folder / name).write_text(text)
         sources = sorted(name for name in compiled.files if name.endswith(".c"))
         built = [_object(folder, name, {} if objects is None else objects) for name in sources]
-        library = folder / "model.so"
-        subprocess.run(["gcc", "-shared", *map(str, built), "-o", str(library)], check=True)
-        self._run = ctypes.CDLL(str(library)).tfser_model_run
         (folder / "figures.c").write_text(
-            '#include "tfser_model.h"\n#include <stdio.h>\nint main(void) { printf("%d %d %d %d %d", '
-            "(int)TFSER_MODEL_INPUT_BYTES, (int)TFSER_MODEL_OUTPUT_BYTES, (int)TFSER_MODEL_ARENA_BYTES, "
-            "(int)TFSER_MODEL_INPUT_OFFSET, (int)TFSER_MODEL_OUTPUT_OFFSET); }\n")
-        subprocess.run(["gcc", "figures.c", "-o", "figures"], cwd=folder, check=True)
-        printed = subprocess.run([str(folder / "figures")], check=True, capture_output=True, text=True).stdout
-        self.input_bytes, self.output_bytes, self.arena_bytes, self.input_at, self.output_at = map(int, printed.split())
+            '#include "tfser_model.h"\nconst int figures[] = {TFSER_MODEL_INPUT_BYTES, TFSER_MODEL_OUTPUT_BYTES, '
+            "TFSER_MODEL_ARENA_BYTES, TFSER_MODEL_INPUT_OFFSET, TFSER_MODEL_OUTPUT_OFFSET};\n")
+        subprocess.run(["gcc", "-shared", "-fPIC", "figures.c", *map(str, built), "-o", "model.so"], cwd=folder,
+                       check=True)
+        library = ctypes.CDLL(str(folder / "model.so"))
+        self._run = library.tfser_model_run
+        figures = (ctypes.c_int * 5).in_dll(library, "figures")
+        self.input_bytes, self.output_bytes, self.arena_bytes, self.input_at, self.output_at = figures
 
     def run(self, x: np.ndarray, *, inside: bool) -> np.ndarray:
         """Output bytes for one input, with input and output in the arena or outside of it.
