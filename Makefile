@@ -18,10 +18,6 @@ build: setup  ## Firmware source of the shipped checkpoint, checked, in build/TA
 test: export CCACHE_PATH := $(PATH)
 test: export PATH := /usr/lib/ccache:$(PATH)
 test: export CCACHE_DIR := $(CURDIR)/build/ccache
-# Several processes at once: more threads in each wait for one another, which takes a tenth of the time.
-test: export TF_NUM_INTRAOP_THREADS := 1
-test: export TF_NUM_INTEROP_THREADS := 1
-test: export OPENBLAS_NUM_THREADS := 1
 # Hundreds of Python processes start: each would compile what it imports.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: lint  ## Lint, types and the whole test suite
