@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,10 +56,9 @@ def assign(buffers: Mapping[int, Buffer], overlaps: Overlaps, enough: int = 0) -
         if best[0] <= max(bound, enough) or bound > enough > 0:
             break
         order = search.changed(best[1], best[2], best[0], rng)
-        offsets = search.first_fit(order, best[2], same=common(order, best[1]))
-        size = search.end(offsets)
-        if size <= best[0]:
-            best = size, order, offsets
+        kept = {i: best[2][i] for i in order[:common(order, best[1])]}
+        if offsets := search.first_fit(order, kept, most=best[0]):
+            best = search.end(offsets), order, offsets
     return Assignment(best[2], best[0], min(bound, best[0]))
 
 
@@ -109,10 +109,14 @@ class _Search:
         result.insert(rng.randrange(len(result) + 1), choice)
         return result
 
-    def first_fit(self, order: Sequence[int], known: Mapping[int, int] | None = None, same: int = 0) -> dict[int, int]:
-        """Each buffer at the lowest offset that those before it leave; the first ``same`` are where they are known."""
-        offsets = {i: known[i] for i in order[:same]} if known else {}
-        for i in order[same:]:
+    def first_fit(self, order: Sequence[int], kept: Mapping[int, int] | None = None,
+                  most: float = math.inf) -> dict[int, int]:
+        """Each buffer at the lowest offset that those before it leave; the first ones are where they are ``kept``.
+
+        Nothing where one would end above ``most``.
+        """
+        offsets = dict(kept or {})
+        for i in order[len(offsets):]:
             taken = [(there + first, there + last) for j, spans in self.forbidden[i]
                      if (there := offsets.get(j)) is not None for first, last in spans]
             alignment, at = self.buffers[i].alignment, 0
@@ -121,6 +125,8 @@ class _Search:
                     break
                 if at <= last:
                     at = -(-(last + 1) // alignment) * alignment
+            if at + self.buffers[i].size > most:
+                return {}
             offsets[i] = at
         return offsets
 

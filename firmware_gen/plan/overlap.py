@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -38,8 +39,15 @@ class Overlap:
 Overlaps = Mapping[tuple[int, int], Overlap]  # (dying, new)
 
 
-def overlaps(made: Draft) -> dict[tuple[int, int], Overlap]:
-    """Safe distances for every pair of which one dies in the step that begins the other."""
+#: What :func:`overlaps` found, by all that it depends on in one graph.
+Known = dict[tuple[Any, ...], Overlap]
+
+
+def overlaps(made: Draft, known: Known) -> dict[tuple[int, int], Overlap]:
+    """Safe distances for every pair of which one dies in the step that begins the other.
+
+    Drafts of one graph differ in few steps: what is ``known`` is not found again, what is found is added.
+    """
     found = {}
     for number, step in enumerate(made.steps):
         read = {made.placements[i].buffer for node in step.nodes for i in node.inputs
@@ -49,8 +57,17 @@ def overlaps(made: Draft) -> dict[tuple[int, int], Overlap]:
             for y in sorted(written):
                 dying, new = made.buffers[x], made.buffers[y]
                 if x != y and _meet(dying, new, number) and (dying.nodes is not None or x not in written):
-                    found[x, y] = _overlap(made, step, dying, new)
+                    key = _key(made, step, dying, new)
+                    found[x, y] = known[key] = known.get(key) or _overlap(made, step, dying, new)
     return found
+
+
+def _key(made: Draft, step: Step, dying: Buffer, new: Buffer) -> tuple[Any, ...]:
+    """The step's nodes and order of work, where their operands lie, in which of the two, and how large those are."""
+    part = {dying.id: "dying", new.id: "new"}
+    operands = tuple((value, place.offset, place.strides, part.get(place.buffer)) for node in step.nodes
+                     for value in (*node.inputs, node.output) if (place := made.placements.get(value)))
+    return step.outer, step.rows, step.block, operands, dying.size, new.size, dying.nodes is not None
 
 
 def _meet(dying: Buffer, new: Buffer, step: int) -> bool:

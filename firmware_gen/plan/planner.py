@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from firmware_gen.ir.graph import Graph
 from firmware_gen.plan.arena import assign
@@ -11,7 +11,7 @@ from firmware_gen.plan.check import check, is_replayable
 from firmware_gen.plan.document import peak_step
 from firmware_gen.plan.liveness import Draft, draft
 from firmware_gen.plan.normal import normalise
-from firmware_gen.plan.overlap import overlaps
+from firmware_gen.plan.overlap import Known, Overlaps, overlaps
 from firmware_gen.plan.program import Program
 from firmware_gen.plan.steps import BLOCK, Group, chained_groups, divided, kind_of, single_groups
 from firmware_gen.plan.views import Views, find_views
@@ -43,11 +43,9 @@ def make_program(graph: Graph, core: Core) -> Program:
         :mod:`firmware_gen.plan.check` does not agree: a defect of the planner.
     """
     graph = normalise(graph)
-    views = find_views(graph)
-    groups = chained_groups(graph, views)
-    program = _place(draft(graph, views, groups, core))
-    program, groups = _with_cuts(program, views, groups, core)
-    program = _with_larger_blocks(program, views, groups, core)
+    planner = _Planner(graph, find_views(graph), core)
+    program, groups = planner.with_cuts(chained_groups(graph, planner.views))
+    program = planner.with_larger_blocks(program, groups)
     check(program)
     return program
 
@@ -56,33 +54,60 @@ def make_simple_program(graph: Graph, core: Core) -> Program:
     """The same results without blocks, strides or shared bytes: what the better program is compared with."""
     graph = normalise(graph)
     views = find_views(graph, only_reshapes=True)
-    program = _place(draft(graph, views, single_groups(graph, views), core), may_overlap=False)
+    program = _placed(draft(graph, views, single_groups(graph, views), core), {})
     check(program)
     return program
 
 
-def _place(made: Draft, *, may_overlap: bool = True, enough: int = 0) -> Program:
-    shared = overlaps(made) if may_overlap and is_replayable(made.graph, made.steps) else {}
+def _placed(made: Draft, shared: Overlaps, enough: int = 0) -> Program:
     found = assign(made.buffers, shared, enough)
     buffers = {i: replace(buffer, offset=found.offsets[i]) for i, buffer in made.buffers.items()}
     return Program(made.graph, made.steps, made.placements, buffers, found.size, found.lower_bound)
 
 
-def _with_cuts(program: Program, views: Views, groups: list[Group], core: Core) -> tuple[Program, list[Group]]:
-    """The program with steps in two where that takes less arena, and its groups.
+@dataclass(frozen=True, eq=False)
+class _Planner:
+    """Programs of one graph, and what the trial of one teaches about the others."""
 
-    Scores of short windows, all of them, may be smaller than the queries and keys that they make useless.
-    """
-    graph, tries = program.graph, CUTS // len(program.buffers)
-    pending = _cuts(program, groups)
-    while tries > 0 and (chosen := next(pending, None)):
-        tries -= 1
-        enough = program.arena_bytes - program.arena_bytes // 64
-        cut = divided(graph, views, groups, *chosen)
-        if _place(draft(graph, views, cut, core), enough=enough).arena_bytes <= enough:
-            program, groups = _place(draft(graph, views, cut, core)), cut
-            pending = _cuts(program, groups)
-    return program, groups
+    graph: Graph
+    views: Views
+    core: Core
+    known: Known = field(default_factory=dict)
+
+    def placed(self, groups: list[Group], enough: int = 0) -> Program:
+        """The program of those steps; ``enough`` as for :func:`firmware_gen.plan.arena.assign`."""
+        made = draft(self.graph, self.views, groups, self.core)
+        shared = overlaps(made, self.known) if is_replayable(made.graph, made.steps) else {}
+        return _placed(made, shared, enough)
+
+    def with_cuts(self, groups: list[Group]) -> tuple[Program, list[Group]]:
+        """The program with steps in two where that takes less arena, and its groups.
+
+        Scores of short windows, all of them, may be smaller than the queries and keys that they make useless.
+        """
+        program = self.placed(groups)
+        tries, pending = CUTS // len(program.buffers), _cuts(program, groups)
+        while tries > 0 and (chosen := next(pending, None)):
+            tries -= 1
+            enough = program.arena_bytes - program.arena_bytes // 64
+            cut = divided(self.graph, self.views, groups, *chosen)
+            if self.placed(cut, enough).arena_bytes <= enough:
+                program, groups = self.placed(cut), cut
+                pending = _cuts(program, groups)
+        return program, groups
+
+    def with_larger_blocks(self, program: Program, groups: list[Group]) -> Program:
+        """The program with more rows a block in the steps where that takes no more arena: fewer calls."""
+        blocks = {number: LARGEST_BLOCK for number, step in enumerate(program.steps) if BLOCK == step.block < step.rows}
+        for _ in range(TRIES):
+            if not blocks:
+                break
+            larger = [replace(group, most=blocks.get(number, BLOCK)) for number, group in enumerate(groups)]
+            tried = self.placed(larger, program.arena_bytes)
+            if tried.arena_bytes <= program.arena_bytes:
+                return replace(tried, lower_bound_bytes=program.lower_bound_bytes)
+            blocks = _fewer(tried, blocks, program.arena_bytes)
+        return program
 
 
 def _cuts(program: Program, groups: list[Group]) -> Iterator[tuple[int, int]]:
@@ -95,20 +120,6 @@ def _cuts(program: Program, groups: list[Group]) -> Iterator[tuple[int, int]]:
             nodes = [program.graph.nodes[at] for at in groups[number].nodes]
             size = [program.graph.values[node.output].byte_size for node in nodes]
             yield from ((number, at) for at in sorted(range(1, len(nodes)), key=lambda at: (size[at - 1], at)))
-
-
-def _with_larger_blocks(program: Program, views: Views, groups: list[Group], core: Core) -> Program:
-    """The program with more rows a block in the steps where that takes no more arena: fewer calls."""
-    blocks = {number: LARGEST_BLOCK for number, step in enumerate(program.steps) if BLOCK == step.block < step.rows}
-    for _ in range(TRIES):
-        if not blocks:
-            break
-        larger = [replace(group, most=blocks.get(number, BLOCK)) for number, group in enumerate(groups)]
-        tried = _place(draft(program.graph, views, larger, core), enough=program.arena_bytes)
-        if tried.arena_bytes <= program.arena_bytes:
-            return replace(tried, lower_bound_bytes=program.lower_bound_bytes)
-        blocks = _fewer(tried, blocks, program.arena_bytes)
-    return program
 
 
 def _fewer(tried: Program, blocks: Mapping[int, int], limit: int) -> dict[int, int]:
