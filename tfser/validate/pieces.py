@@ -9,6 +9,7 @@ float, the rest of the model shows what this one operator does to the logits.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,8 @@ class Graph:
     """Which activations the operators of a file read and make, and pieces of it as files of their own."""
 
     def __init__(self, content: bytes) -> None:
-        self._content = content
-        model = parse(content)
-        graph = model.subgraphs[0]
+        self._model = parse(content)
+        graph = self._model.subgraphs[0]
         self.tensors = graph.tensors
         self.given, self.result = int(graph.inputs[0]), int(graph.outputs[0])
         self.makes = [int(operator.outputs[0]) for operator in graph.operators]
@@ -65,11 +65,11 @@ class Graph:
 
     def piece(self, operators: list[int]) -> tuple[bytes, list[int]]:
         """A file of some operators, whose output is that of the last, and the tensors that it reads."""
-        model = parse(self._content)
-        graph = model.subgraphs[0]
+        model, graph = copy(self._model), copy(self._model.subgraphs[0])
+        model.subgraphs = [graph]
         made = {self.makes[operator] for operator in operators}
         read = sorted({index for operator in operators for index in self.reads[operator]} - made)
-        graph.operators = [graph.operators[operator] for operator in operators]
+        graph.operators = [copy(graph.operators[operator]) for operator in operators]
         graph.inputs, graph.outputs = read, [self.makes[operators[-1]]]
         _drop_unused(model, graph)
         return pack(model), read
@@ -194,11 +194,11 @@ def _micro(content: bytes, read: list[int], keep: dict[int, list[np.ndarray]] | 
 
 
 def _drop_unused(model: Any, graph: Any) -> None:
-    """Keep only the tensors and buffers that the operators left in the graph use."""
+    """Keep only the tensors and buffers that the operators left in the graph use; the tensors are copies."""
     named = (index for operator in graph.operators for index in (*operator.inputs, *operator.outputs))
     used = sorted({int(index) for index in named} - {-1})
     new = {old: place for place, old in enumerate(used)} | {-1: -1}
-    graph.tensors = [graph.tensors[index] for index in used]
+    graph.tensors = [copy(graph.tensors[index]) for index in used]
     buffers = sorted({0, *(tensor.buffer for tensor in graph.tensors)})
     model.buffers = [model.buffers[index] for index in buffers]
     for tensor in graph.tensors:
