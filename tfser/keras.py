@@ -42,8 +42,8 @@ def native_chatter_off() -> Iterator[None]:
 def _garbage_left() -> Iterator[None]:
     """Collect no garbage inside, and never look through what is there at the end.
 
-    TensorFlow's import makes 300,000 objects that stay: a fifth of its time went into looking for garbage among them,
-    and a tenth of a model's building after it.
+    TensorFlow's import makes some 400,000 objects that stay: a fifth of its time went into looking for garbage among
+    them, and a tenth of a model's building after it.
     """
     collects = gc.isenabled()
     gc.disable()

@@ -32,7 +32,7 @@ def _convert(model) -> bytes:
     shape = (1, *model.input_shape[1:])
     function = tf.function(model).get_concrete_function(tf.TensorSpec(shape, tf.float32))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
-    converter.experimental_lower_to_saved_model = False  # as long again
+    converter.experimental_lower_to_saved_model = False  # a file on the way that takes most of the time
     rng = np.random.default_rng(0)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([rng.normal(size=shape).astype(np.float32)] for _ in range(20))

@@ -170,7 +170,7 @@ def _converter(model: keras.Model) -> Any:
     variables.kept = model.variables
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], variables)
     converter._experimental_disable_batchmatmul_unfold = True  # or a batched matmul becomes SPLIT, FC, PACK
-    converter.experimental_lower_to_saved_model = False  # a file on the way, and another third of the time
+    converter.experimental_lower_to_saved_model = False  # a file on the way that takes a third of the time
     return converter
 
 

@@ -27,7 +27,7 @@ SCALES = (0.0, 1e-45, 1e-38, 1e-20, 1e-9, 0.1, 1.0, 1e9, 1e38, float("inf"), flo
 
 @contextmanager
 def little_memory() -> Iterator[None]:
-    """No more than the limit is resident at once, beside what was before; to trace every allocation takes far longer."""
+    """No more than the limit is resident at once, beside what was before; tracing allocations takes far longer."""
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before = resident("VmRSS")
