@@ -99,7 +99,7 @@ def test_interrupted_it_ends_in_the_same_bytes_and_records_them(training, data, 
 
 def test_those_who_are_scored_may_not_have_taught_them(training, corpus, hints):
     other = make_split(corpus, folds=4, fold=2)  # tests 10, who validates above; trains 08 and 03
-    with pytest.raises(InputError, match=r"TF-TEACH-04.*09"):
+    with pytest.raises(InputError, match=r"TF-TEACH-04: leak: hints .*09"):
         dataclasses.replace(training, split=make_split(corpus, folds=4, fold=3))
     with pytest.raises(InputError, match=r"TF-TEACH-04"):
         dataclasses.replace(training, split=other)

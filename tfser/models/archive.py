@@ -54,7 +54,7 @@ def read_archive(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, np.nd
     """
     if not path.is_file():
         raise InputError("TF-CKPT-01", f"{kind} {str(path)!r} does not exist or is not a file",
-                         expected="a .npz file written by tfser train", fix="check the path")
+                         expected="a .npz file that tfser wrote", fix="check the path")
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
@@ -63,8 +63,8 @@ def read_archive(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, np.nd
         raise
     except Exception as error:  # zipfile, zlib, numpy and json raise a dozen types on damaged files
         raise InputError("TF-CKPT-02", f"{kind} {str(path)!r} cannot be read: {error}",
-                         expected="a whole .npz file written by tfser train",
-                         fix="copy the file again, or train again") from error
+                         expected="a whole .npz file that tfser wrote",
+                         fix="copy the file again, or make it again") from error
     _check_kind(path, kind, document)
     return document, arrays
 
@@ -73,7 +73,7 @@ def _check_kind(path: Path, kind: str, document: Any) -> None:
     found = document.get("kind") if isinstance(document, dict) else None
     if found != kind:
         raise InputError("TF-CKPT-03", f"{str(path)!r} holds a {found or 'file of another kind'}, not a {kind}",
-                         expected=f"a {kind} written by tfser train", fix="check the path")
+                         expected=f"a {kind} that tfser wrote", fix="check the path")
     if document.get("schema_version") != SCHEMA_VERSION:
         raise InputError("TF-CKPT-04", f"{kind} {str(path)!r} of schema version {document.get('schema_version')!r}",
                          expected=f"schema version {SCHEMA_VERSION}",

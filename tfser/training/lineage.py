@@ -93,10 +93,10 @@ def check_lineage(lineage: Lineage, model: ModelSpec, features: FeatureSpec, spl
     for parent in parents:
         _require_same_features(parent, features)
         for record in (parent.record(), *ancestors(parent.checkpoint.parents)):
-            _require_no_leak(parent.path, record, split)
+            _require_no_leak(f"checkpoint {str(parent.path)!r}", record, split)
     if hints := lineage.hints:
         _require_same_labels(hints.path, hints.labels, model.labels)
-        _require_no_leak(hints.path, hints.record(), split)
+        _require_no_leak(f"hints {str(hints.path)!r}", hints.record(), split)
 
 
 def ancestors(parents: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -160,20 +160,19 @@ def _require_same_features(parent: Parent, features: FeatureSpec) -> None:
                          fix="choose one that hears the same features; those of speechformer differ from the others'")
 
 
-def _require_no_leak(path: Path, record: dict[str, Any], split: Split) -> None:
+def _require_no_leak(what: str, record: dict[str, Any], split: Split) -> None:
     if record["heard"] is None:
-        raise InputError("TF-TEACH-03", f"checkpoint {str(path)!r}, or one that it learnt from, does not say whom "
-                         "it was trained on", expected="a checkpoint that records its split",
+        raise InputError("TF-TEACH-03", f"{what}, or a checkpoint behind it, does not say whom it was trained on",
+                         expected="a checkpoint that records its split",
                          fix="train it again with tfser train")
     # Where speakers cross by request (see Split.speaker_disjoint), the same split is the only one known not to leak.
     if record["fingerprint"] == split.fingerprint or not _may_share_people(record["corpus"], split.corpus):
         return
     scored = {*split.validation, *split.test}
     if leaked := [speaker for speaker in record["heard"] if speaker in scored]:
-        raise InputError("TF-TEACH-04", f"leak: checkpoint {str(path)!r}, or one that it learnt from, was trained on "
-                         f"{', '.join(leaked)} of {record['corpus']}, who validate or test here",
-                         expected="a checkpoint that has heard none of "
-                         f"{', '.join((*split.validation, *split.test))}",
+        raise InputError("TF-TEACH-04", f"leak: {what}, or a checkpoint behind it, was trained on {', '.join(leaked)} "
+                         f"of {record['corpus']}, who validate or test here",
+                         expected=f"one that has heard none of {', '.join((*split.validation, *split.test))}",
                          fix="choose one of the same --folds and --fold; in a manifest, give other people other names")
 
 
